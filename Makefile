@@ -1,0 +1,35 @@
+# The project's front door; `make help` lists what there is.
+.PHONY: help install run test check ui bench
+PYTHON ?= python3.11
+BIN := .venv/bin
+
+help:     ## Show this list
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
+
+install: .venv/installed  ## Set up everything in .venv
+
+.venv/installed: pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+
+run: install  ## Run the main job on the sample data
+	$(BIN)/minference run
+
+test: install  ## All tests
+	$(BIN)/python -m pytest
+
+check: install  ## Format, lint, types, imports, definitions
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/dagster definitions validate
+	$(BIN)/dg check defs
+
+ui: install  ## The Dagster UI and daemon on http://127.0.0.1:3000
+	$(BIN)/minference ui
+
+bench: install  ## Speed and memory, each as a ratio within one run
+	$(BIN)/python benchmarks/engine_overhead.py
+	$(BIN)/python benchmarks/pipeline_memory.py

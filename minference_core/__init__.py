@@ -1,0 +1,1 @@
+"""minference_core: the library under minference; it knows nothing of Dagster."""

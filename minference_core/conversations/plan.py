@@ -1,0 +1,226 @@
+"""
+Specs to the request table: what is about to be sent, what it may cost, and what is done already.
+
+Spends nothing and needs no key.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from minference_core.conversations.table import write_requests
+from minference_core.engine import History, LaneLimits
+from minference_core.providers import Unsupported
+from minference_core.requests import Estimate, Step, estimate, replay
+from minference_core.specs import SpecRow, SpecSource, read_conversations
+from minference_core.threads import Conversation
+
+__all__ = ["Plan", "PlanLine", "plan_requests"]
+
+_PREVIEW_ROWS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class PlanLine:
+    """What one model is about to be asked."""
+
+    client: str
+    model: str
+    threads: int
+    requests: int
+    tokens: int
+    cost_low_usd: Decimal
+    cost_high_usd: Decimal
+    unknown_price: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """
+    What materializing the answers would do.
+
+    Tokens, dollars and minutes are of what is `new`. `requests` counts every turn that would be
+    sent; `minutes` is how long the tightest limit makes it take, 0 without limits.
+    """
+
+    rows: int
+    new: int
+    answered: int
+    failed: int
+    invalid: int
+    requests: int
+    unknown_price: int
+    prompt_tokens: int
+    max_output_tokens: int
+    cost_low_usd: Decimal
+    cost_high_usd: Decimal
+    minutes: float
+    by_model: tuple[PlanLine, ...]
+    reasons: Mapping[str, int]
+    preview: tuple[dict[str, Any], ...]
+
+
+def plan_requests(
+    source: SpecSource, target: Path, *, journal: Path, limits: Mapping[str, LaneLimits]
+) -> Plan:
+    """
+    Write the partition's request table and add it up.
+
+    Args:
+        source: The partition's specs.
+        target: The request table, replaced as a whole.
+        journal: The partition's journal folder; what it holds answers for is not new.
+        limits: By client; a client that is not named has none.
+
+    Raises:
+        SpecError: A file is missing, unreadable or empty.
+        JournalError: A journal is damaged.
+    """
+    sums = _Sums()
+    history = History(journal)
+    write_requests(target, _rows(source, history, sums), fingerprint=source.fingerprint())
+    return sums.plan(limits)
+
+
+def _rows(source: SpecSource, history: History, sums: "_Sums") -> Iterator[dict[str, Any]]:
+    for spec_row, conversation in read_conversations(source):
+        row, ahead = _planned(spec_row, conversation, history)
+        sums.add(row, ahead)
+        yield {**row, "file": spec_row.file, "row": spec_row.row}
+
+
+def _planned(
+    spec_row: SpecRow, conversation: Conversation | None, history: History
+) -> tuple[dict[str, Any], Estimate | None]:
+    """One row of the table, and the estimate of what is left of it to send."""
+    if conversation is None:
+        problem = spec_row.problem
+        return {
+            "thread_key": problem.thread_key if problem else None,
+            "state": "invalid",
+            "reason": problem.reason if problem else None,
+        }, None
+    row = _identity(conversation)
+    try:
+        steps = list(replay(conversation, history.settled))
+    except Unsupported as exc:
+        return {**row, "state": "invalid", "reason": str(exc)}, None
+    first, last = steps[0], steps[-1]
+    ahead = estimate(last.request)
+    row |= {
+        "request_key": str(first.request.key),
+        "url_path": first.request.wire.path,
+        "body": first.request.body.decode(),
+        "turns": len(steps) + len(last.after.upcoming),
+        "estimated_prompt_tokens": ahead.prompt_tokens,
+        "max_output_tokens": ahead.max_output_tokens,
+        "cost_low_usd": ahead.cost_low_usd,
+        "cost_high_usd": ahead.cost_high_usd,
+    }
+    state, reason = _state(steps)
+    return {**row, "state": state, "reason": reason}, ahead if state == "new" else None
+
+
+def _state(steps: list[Step]) -> tuple[str, str | None]:
+    last = steps[-1]
+    if last.error is not None:
+        return "failed", f"{last.error}: {last.message}"
+    if last.attempt is not None:
+        return "answered", None
+    if len(steps) > 1:
+        return "new", f"{len(steps) - 1} of {len(steps) + len(last.after.upcoming)} turns are answered"
+    return "new", None
+
+
+def _identity(conversation: Conversation) -> dict[str, Any]:
+    thread = conversation.thread
+    return {
+        "thread_key": conversation.thread_key,
+        "sample": conversation.sample,
+        "generation": conversation.generation,
+        "lineage_id": str(thread.lineage_id),
+        "thread_id": str(thread.id),
+        "client": thread.llm_config.client,
+        "model": thread.llm_config.model,
+    }
+
+
+@dataclass(slots=True)
+class _ModelSums:
+    threads: int = 0
+    requests: int = 0
+    tokens: int = 0
+    low: Decimal = Decimal(0)
+    high: Decimal = Decimal(0)
+    unknown_price: int = 0
+
+
+@dataclass(slots=True)
+class _Sums:
+    """The plan while the table is being written."""
+
+    states: Counter[str] = field(default_factory=Counter)
+    reasons: Counter[str] = field(default_factory=Counter)
+    prompt_tokens: int = 0
+    output_tokens: int = 0
+    models: dict[tuple[str, str], _ModelSums] = field(default_factory=dict)
+    preview: list[dict[str, Any]] = field(default_factory=list)
+
+    def add(self, row: dict[str, Any], ahead: Estimate | None) -> None:
+        self.states[row["state"]] += 1
+        if row["reason"]:
+            self.reasons[row["reason"]] += 1
+        if len(self.preview) < _PREVIEW_ROWS:
+            self.preview.append(row)
+        if ahead is None:
+            return
+        self.prompt_tokens += ahead.prompt_tokens
+        self.output_tokens += ahead.max_output_tokens
+        sums = self.models.setdefault((row["client"], row["model"]), _ModelSums())
+        sums.threads += 1
+        sums.requests += ahead.requests
+        sums.tokens += ahead.total_tokens
+        sums.low += ahead.cost_low_usd or 0
+        sums.high += ahead.cost_high_usd or 0
+        sums.unknown_price += ahead.cost_high_usd is None
+
+    def plan(self, limits: Mapping[str, LaneLimits]) -> Plan:
+        lines = tuple(
+            PlanLine(client, model, s.threads, s.requests, s.tokens, s.low, s.high, s.unknown_price)
+            for (client, model), s in sorted(self.models.items())
+        )
+        return Plan(
+            rows=self.states.total(),
+            new=self.states["new"],
+            answered=self.states["answered"],
+            failed=self.states["failed"],
+            invalid=self.states["invalid"],
+            requests=sum(line.requests for line in lines),
+            unknown_price=sum(line.unknown_price for line in lines),
+            prompt_tokens=self.prompt_tokens,
+            max_output_tokens=self.output_tokens,
+            cost_low_usd=sum((line.cost_low_usd for line in lines), Decimal(0)),
+            cost_high_usd=sum((line.cost_high_usd for line in lines), Decimal(0)),
+            minutes=_minutes(lines, limits),
+            by_model=lines,
+            reasons=dict(self.reasons.most_common(20)),
+            preview=tuple(self.preview),
+        )
+
+
+def _minutes(lines: tuple[PlanLine, ...], limits: Mapping[str, LaneLimits]) -> float:
+    """Clients run side by side, so the slowest decides."""
+    slowest = 0.0
+    for client in {line.client for line in lines}:
+        limit = limits.get(client, LaneLimits())
+        requests = sum(line.requests for line in lines if line.client == client)
+        tokens = sum(line.tokens for line in lines if line.client == client)
+        slowest = max(
+            slowest,
+            requests / (limit.requests_per_minute or float("inf")),
+            tokens / (limit.tokens_per_minute or float("inf")),
+        )
+    return slowest

@@ -1,0 +1,210 @@
+"""
+The only loop: turn rules and engine, many conversations at once.
+
+Each lane has its own stream of conversations and its own workers, so a slow provider holds up
+nobody else's; a conversation goes on as soon as its own answer is there.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Coroutine, Iterator, Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import UUID
+
+from minference_core.conversations.table import planned_from, read_requests
+from minference_core.engine import (
+    Draining,
+    Engine,
+    History,
+    Journal,
+    Lane,
+    Progress,
+    RunReport,
+    RunStats,
+    Transport,
+    write_exchanges,
+)
+from minference_core.errors import ErrorClass, MinferenceError, PlanOutdated
+from minference_core.requests import Step, prepare, step_from
+from minference_core.specs import SpecSource, read_conversations
+from minference_core.threads import Conversation, next_request
+
+__all__ = ["run_conversations"]
+
+_PROGRESS_EVERY_S = 0.5
+# How long a stop waits for answers that are on their way; they are paid for either way.
+_GRACE_S = 60.0
+
+
+async def run_conversations(
+    source: SpecSource,
+    *,
+    requests: Path,
+    journal: Path,
+    exchanges: Path,
+    lanes: Mapping[str, Lane],
+    run_id: str,
+    stop: asyncio.Event,
+    on_progress: Callable[[Progress], None] = lambda _: None,
+    max_in_flight: int = 64,
+    grace_s: float = _GRACE_S,
+) -> RunReport:
+    """
+    Hold every conversation of the request table that is not at its end yet, and record all of it.
+
+    Args:
+        source: The specs the table was made from.
+        requests: The request table.
+        journal: The partition's journal folder.
+        exchanges: Where the table of attempts goes, unless the run is stopped.
+        lanes: By client; every client of the table must be there.
+        run_id: Stored with every attempt.
+        stop: When set, nothing more is sent, what is in flight is waited for, and the run ends.
+        on_progress: Called twice a second on the event loop: keep it short.
+        max_in_flight: Requests at once on a lane that does not say itself.
+        grace_s: Seconds a stop waits for answers; later ones are marked uncertain.
+
+    Raises:
+        PlanOutdated: Specs or defaults are not those of the table.
+        JournalBusy: Another process is running this partition.
+        JournalError: The journal cannot be read or written; everything so far is kept.
+    """
+    if planned_from(requests) != source.fingerprint():
+        raise PlanOutdated(f"{requests} was made from other specs or defaults: materialize requests again")
+    stats, findings = RunStats(), _Findings()
+    async with AsyncExitStack() as open_for_the_run:
+        book = await open_for_the_run.enter_async_context(Journal(journal, run_id))
+        history = History(journal)
+        clients = Counter(
+            row["client"] for row in read_requests(requests, ["client", "state"]) if row["state"] != "invalid"
+        )
+        stats.total = clients.total()
+        workers = _Workers(stop, grace_s)
+        for client in sorted(clients):
+            lane = lanes[client]
+            transport = await open_for_the_run.enter_async_context(Transport(timeout_s=lane.timeout_s))
+            engine = Engine(lane, transport, book, history, stats, run_id=run_id, stop=stop)
+            holder = _Holder(engine, history, stats, findings, stop)
+            stream = _stream(source, requests, client)
+            for _ in range(min(lane.limits.max_in_flight or max_in_flight, clients[client])):
+                workers.add(engine, holder.hold_all(stream))
+        await workers.finish(lambda: on_progress(stats.progress()))
+        stopped = stats.done < stats.total
+        if not stopped:
+            await asyncio.to_thread(write_exchanges, journal, exchanges, findings.found)
+    on_progress(stats.progress())
+    return stats.report(stopped=stopped)
+
+
+def _stream(source: SpecSource, requests: Path, client: str) -> Iterator[Conversation]:
+    """One client's conversations in the table's order, a few in memory at a time."""
+    rows = read_requests(requests, ["client", "state"])
+    for row, (_, conversation) in zip(rows, read_conversations(source), strict=True):
+        if conversation is not None and row["client"] == client and row["state"] != "invalid":
+            yield conversation
+
+
+@dataclass(slots=True)
+class _Findings:
+    """What was wrong with answers once they were read; complete replies are not in it."""
+
+    found: dict[tuple[UUID, UUID], tuple[ErrorClass, str | None]] = field(default_factory=dict)
+
+    def note(self, step: Step) -> None:
+        if step.error is not None and step.meaning is not None and step.meaning.reply is not None:
+            self.found[step.request.name] = (step.error, step.message)
+
+
+class _Holder:
+    """Holds one lane's conversations, each from where its journal left it."""
+
+    def __init__(
+        self, engine: Engine, history: History, stats: RunStats, findings: _Findings, stop: asyncio.Event
+    ) -> None:
+        self._engine = engine
+        self._history = history
+        self._stats = stats
+        self._findings = findings
+        self._stop = stop
+
+    async def hold_all(self, stream: Iterator[Conversation]) -> None:
+        for conversation in stream:  # shared: each is taken by exactly one worker
+            if self._stop.is_set():
+                return
+            try:
+                await self._hold(conversation)
+            except Draining:
+                return
+            await asyncio.sleep(0)  # a replay never waits for anything, yet progress and signals must be seen
+
+    async def _hold(self, conversation: Conversation) -> None:
+        now, turns, asked = conversation, 0, False
+        while (ready := next_request(now, at=datetime.now(UTC))) is not None:
+            request = prepare(ready)
+            attempt = self._history.settled(request)
+            if attempt is None:
+                asked = True
+                attempt = await self._engine.ask(request)
+            step = step_from(request, attempt)
+            self._findings.note(step)
+            turns += step.meaning is not None and step.meaning.reply is not None
+            now = step.after
+        self._settle(now, turns=turns, asked=asked)
+
+    def _settle(self, conversation: Conversation, *, turns: int, asked: bool) -> None:
+        self._stats.done += 1
+        self._stats.turns += turns
+        self._stats.skipped += not asked
+        if conversation.failed is None:
+            self._stats.complete += 1
+        else:
+            self._stats.failures[conversation.failed] += 1
+
+
+class _Workers:
+    """The tasks of a run, their progress, and their end on request."""
+
+    def __init__(self, stop: asyncio.Event, grace_s: float) -> None:
+        self._stop = stop
+        self._grace_s = grace_s
+        self._tasks: dict[asyncio.Task[None], Engine] = {}
+
+    def add(self, engine: Engine, work: Coroutine[None, None, None]) -> None:
+        self._tasks[asyncio.create_task(work)] = engine
+
+    async def finish(self, tick: Callable[[], None]) -> None:
+        """
+        Wait for all of them; the first error ends the rest.
+
+        Raises:
+            MinferenceError: What a worker ran into.
+        """
+        helpers = [asyncio.create_task(self._tick(tick)), asyncio.create_task(self._drain())]
+        try:
+            if self._tasks:
+                await asyncio.wait(self._tasks, return_when=asyncio.FIRST_EXCEPTION)
+        finally:
+            for task in (*self._tasks, *helpers):
+                task.cancel()
+            ended = await asyncio.gather(*self._tasks, *helpers, return_exceptions=True)
+        errors = [e for e in ended if isinstance(e, Exception)]
+        for error in sorted(errors, key=lambda e: not isinstance(e, MinferenceError)):
+            raise error
+
+    async def _drain(self) -> None:
+        """After a stop: whoever waits is let go at once, whoever has sent something gets the grace."""
+        await self._stop.wait()
+        for task, engine in self._tasks.items():
+            if task not in engine.sending:
+                task.cancel()
+        await asyncio.sleep(self._grace_s)
+        for task in self._tasks:
+            task.cancel()
+
+    async def _tick(self, tick: Callable[[], None]) -> None:
+        while True:
+            tick()
+            await asyncio.sleep(_PROGRESS_EVERY_S)

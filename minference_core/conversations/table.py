@@ -1,0 +1,74 @@
+"""The request table: its columns, and reading and writing it in bounded memory."""
+
+import os
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+__all__ = ["REQUESTS", "planned_from", "read_requests", "write_requests"]
+
+_ROWS_AT_A_TIME = 2_000
+
+REQUESTS = pa.schema(
+    [
+        ("request_key", pa.string()),
+        ("thread_key", pa.string()),
+        ("sample", pa.int32()),
+        ("generation", pa.int32()),
+        ("lineage_id", pa.string()),
+        ("thread_id", pa.string()),
+        ("client", pa.string()),
+        ("model", pa.string()),
+        ("url_path", pa.string()),
+        ("body", pa.string()),
+        ("turns", pa.int32()),
+        ("estimated_prompt_tokens", pa.int64()),
+        ("max_output_tokens", pa.int64()),
+        ("cost_low_usd", pa.decimal128(18, 9)),
+        ("cost_high_usd", pa.decimal128(18, 9)),
+        ("state", pa.string()),
+        ("reason", pa.string()),
+        ("file", pa.string()),
+        ("row", pa.int64()),
+    ]
+)
+
+
+_FINGERPRINT = b"minference.specs"
+
+
+def write_requests(target: Path, rows: Iterable[dict[str, Any]], *, fingerprint: str) -> None:
+    """
+    Write the table; an older one stays until the new one is whole.
+
+    Args:
+        fingerprint: The specs' and defaults' it was made from; a run refuses a table of others.
+    """
+    schema = REQUESTS.with_metadata({_FINGERPRINT: fingerprint.encode()})
+    target.parent.mkdir(parents=True, exist_ok=True)
+    partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
+    rows = iter(rows)
+    try:
+        with pq.ParquetWriter(partial, schema, compression="zstd") as writer:
+            while chunk := list(islice(rows, _ROWS_AT_A_TIME)):
+                writer.write_table(pa.Table.from_pylist(chunk, schema=schema))
+        partial.replace(target)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def planned_from(path: Path) -> str:
+    """The fingerprint of the specs that the table was made from; "" for a table of someone else's."""
+    metadata: dict[bytes, bytes] = pq.read_schema(path).metadata or {}
+    return metadata.get(_FINGERPRINT, b"").decode()
+
+
+def read_requests(path: Path, columns: list[str]) -> Iterator[dict[str, Any]]:
+    """Some columns of every row, in order, a few thousand in memory at a time."""
+    with pq.ParquetFile(path) as file:
+        for batch in file.iter_batches(batch_size=_ROWS_AT_A_TIME, columns=columns):
+            yield from batch.to_pylist()

@@ -1,0 +1,33 @@
+"""The engine: the only part that spends money. It paces, sends, retries, and writes down what came back."""
+
+from minference_core.engine.engine import Draining, Engine
+from minference_core.engine.exchanges import EXCHANGES, Findings, write_exchanges
+from minference_core.engine.history import History
+from minference_core.engine.journal import Journal
+from minference_core.engine.limits import Lane, LaneLimits
+from minference_core.engine.retry import LANE_STOPPERS, POLICY, SETTLED, backoff_s
+from minference_core.engine.stats import Progress, RunReport, RunStats
+from minference_core.engine.stop import graceful_stop
+from minference_core.engine.transport import HttpReply, Transport
+
+__all__ = [
+    "EXCHANGES",
+    "LANE_STOPPERS",
+    "POLICY",
+    "SETTLED",
+    "Draining",
+    "Engine",
+    "Findings",
+    "History",
+    "HttpReply",
+    "Journal",
+    "Lane",
+    "LaneLimits",
+    "Progress",
+    "RunReport",
+    "RunStats",
+    "Transport",
+    "backoff_s",
+    "graceful_stop",
+    "write_exchanges",
+]

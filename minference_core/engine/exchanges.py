@@ -1,0 +1,168 @@
+"""
+Journals to one Parquet file: every attempt of a partition, one row each.
+
+A pure function of the journals, and of what the conversations made of their answers: written anew
+it is the same file.
+"""
+
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import islice
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from minference_core.engine.history import attempt_from, journal_files, read_journal
+from minference_core.errors import ErrorClass
+from minference_core.requests import interpret, price
+from minference_core.threads import Usage
+
+__all__ = ["EXCHANGES", "Findings", "write_exchanges"]
+
+_ROWS_AT_A_TIME = 5_000
+_PARTIAL = ".partial"
+
+_UTC = pa.timestamp("us", tz="UTC")
+EXCHANGES = pa.schema(
+    [
+        ("request_key", pa.string()),
+        ("thread_key", pa.string()),
+        ("sample", pa.int32()),
+        ("generation", pa.int32()),
+        ("lineage_id", pa.string()),
+        ("in_thread_id", pa.string()),
+        ("turn", pa.int32()),
+        ("step", pa.int32()),
+        ("attempt", pa.int32()),
+        ("client", pa.string()),
+        ("model", pa.string()),
+        ("resolved_model", pa.string()),
+        ("provider_request_id", pa.string()),
+        ("url", pa.string()),
+        ("status_code", pa.int32()),
+        ("response_body", pa.string()),
+        ("error_class", pa.string()),
+        ("error_message", pa.string()),
+        ("finish_reason", pa.string()),
+        ("sent_at", _UTC),
+        ("finished_at", _UTC),
+        ("prompt_tokens", pa.int64()),
+        ("completion_tokens", pa.int64()),
+        ("cached_tokens", pa.int64()),
+        ("cache_creation_tokens", pa.int64()),
+        ("reasoning_tokens", pa.int64()),
+        ("cost_usd", pa.decimal128(18, 9)),
+        ("price_id", pa.string()),
+        ("uncertain", pa.bool_()),
+        ("run_id", pa.string()),
+    ]
+)
+
+# What was found wrong with an answer once its conversation had read it (cut off, not in the schema):
+# by (lineage, request key), the class and the words.
+Findings = Mapping[tuple[UUID, UUID], tuple[ErrorClass, str | None]]
+
+
+def write_exchanges(journal: Path, target: Path, findings: Findings) -> int:
+    """
+    Write the partition's exchanges; returns the number of rows.
+
+    Raises:
+        JournalError: A journal is damaged before its last line.
+        OSError: The target cannot be written; an older file there stays as it is.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    partial = target.with_name(f".{target.name}.{os.getpid()}{_PARTIAL}")
+    rows = (row for path in journal_files(journal) for row in _rows(path, findings))
+    written = 0
+    try:
+        with pq.ParquetWriter(partial, EXCHANGES, compression="zstd") as writer:
+            while chunk := list(islice(rows, _ROWS_AT_A_TIME)):
+                writer.write_table(pa.Table.from_pylist(chunk, schema=EXCHANGES))
+                written += len(chunk)
+        partial.replace(target)
+    finally:
+        partial.unlink(missing_ok=True)
+    return written
+
+
+@dataclass(frozen=True, slots=True)
+class _Name:
+    """What an attempt is filed under."""
+
+    lineage_id: str
+    request_key: str
+    attempt: int
+
+
+def _rows(path: Path, findings: Findings) -> Iterator[dict[str, Any]]:
+    """One file's attempts in the order they ended, then those that never did."""
+    open_intents: dict[_Name, dict[str, Any]] = {}
+    for _, _, record in read_journal(path):
+        name = _Name(record["lineage_id"], record["request_key"], record["attempt"])
+        match record["kind"]:
+            case "intent":
+                open_intents[name] = record
+            case "outcome":
+                yield _row(open_intents.pop(name), record, findings)
+            case "refused":
+                yield _row(record, record, findings)
+    yield from map(_uncertain, open_intents.values())
+
+
+def _row(intent: dict[str, Any], outcome: dict[str, Any], findings: Findings) -> dict[str, Any]:
+    attempt = attempt_from(outcome, first_sent_at=_time(intent["sent_at"]))
+    meaning = interpret(intent["client"], attempt)
+    usage, finish, resolved = Usage(), None, None
+    error, message = meaning.error, meaning.message
+    if meaning.reply is not None:
+        usage, finish, resolved = meaning.reply.usage, meaning.reply.finish_reason, meaning.reply.model
+        found = findings.get((UUID(intent["lineage_id"]), UUID(intent["request_key"])))
+        error, message = found or (None, None)
+    cost = price(intent["client"], intent["model"], usage)
+    return {
+        **_common(intent),
+        "resolved_model": resolved,
+        "provider_request_id": attempt.provider_request_id,
+        "status_code": attempt.status,
+        "response_body": attempt.body,
+        "error_class": error,
+        "error_message": message,
+        "finish_reason": finish,
+        "finished_at": attempt.finished_at,
+        "prompt_tokens": usage.prompt_tokens,
+        "completion_tokens": usage.completion_tokens,
+        "cached_tokens": usage.cached_tokens,
+        "cache_creation_tokens": usage.cache_creation_tokens,
+        "reasoning_tokens": usage.reasoning_tokens,
+        "cost_usd": cost.usd,
+        "price_id": cost.price_id,
+        "uncertain": False,
+    }
+
+
+def _uncertain(intent: dict[str, Any]) -> dict[str, Any]:
+    """The process died between intent and outcome: it may have been sent, answered and billed."""
+    return {
+        **_common(intent),
+        "error_class": ErrorClass.UNCERTAIN,
+        "error_message": "the run ended before the answer was on disk; the provider may have answered",
+        "uncertain": True,
+    }
+
+
+def _common(intent: dict[str, Any]) -> dict[str, Any]:
+    names: Iterable[str] = (
+        "request_key", "thread_key", "sample", "generation", "lineage_id", "in_thread_id", "turn", "step",
+        "attempt", "client", "model", "url", "run_id",
+    )  # fmt: skip
+    return {**{name: intent[name] for name in names}, "sent_at": _time(intent["sent_at"])}
+
+
+def _time(text: str) -> datetime:
+    return datetime.fromisoformat(text).astimezone(UTC)

@@ -1,0 +1,135 @@
+"""
+What a partition's journals say has been sent and answered: the memory between runs.
+
+Only places are kept in memory; a raw answer is read from its file when it is asked for.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import orjson
+
+from minference_core.engine.retry import SETTLED
+from minference_core.errors import ErrorClass, JournalError
+from minference_core.providers import classify
+from minference_core.requests import Attempt, PreparedRequest
+
+__all__ = ["History", "attempt_from", "journal_files", "read_journal"]
+
+
+@dataclass(slots=True)
+class _Entry:
+    """One request's past: how often it was sent, and where its last settled outcome is."""
+
+    attempts: int
+    first_sent_at: datetime
+    last_refusal: str | None = None
+    place: tuple[int, int, int] | None = None  # file, offset, length
+
+
+class History:
+    """The past of every request of one partition."""
+
+    def __init__(self, folder: Path) -> None:
+        """
+        Raises:
+            JournalError: A journal holds a line that is not one of ours.
+        """
+        self._files = journal_files(folder)
+        self._entries: dict[bytes, _Entry] = {}
+        for number, path in enumerate(self._files):
+            for offset, length, record in read_journal(path):
+                self._remember(record, (number, offset, length))
+
+    def settled(self, request: PreparedRequest) -> Attempt | None:
+        """The attempt that settled this request for good: its answer, or a refusal that will not change."""
+        entry = self._entries.get(_key(*request.name))
+        if entry is None or entry.place is None:
+            return None
+        number, offset, length = entry.place
+        with self._files[number].open("rb") as file:
+            file.seek(offset)
+            return attempt_from(orjson.loads(file.read(length)), entry.first_sent_at)
+
+    def begin(self, request: PreparedRequest, at: datetime) -> tuple[int, datetime]:
+        """Count one more attempt; returns its number, from 1, and when the first one was sent."""
+        entry = self._entries.setdefault(_key(*request.name), _Entry(0, at))
+        entry.attempts += 1
+        return entry.attempts, entry.first_sent_at
+
+    def refuse(self, request: PreparedRequest, error: ErrorClass, at: datetime) -> bool:
+        """Note that it was not sent; False when the last thing known of it is the same refusal."""
+        entry = self._entries.setdefault(_key(*request.name), _Entry(0, at))
+        known, entry.last_refusal = entry.last_refusal == error, error
+        return not known
+
+    def _remember(self, record: dict[str, Any], place: tuple[int, int, int]) -> None:
+        key = _key(UUID(record["lineage_id"]), UUID(record["request_key"]))
+        match record["kind"]:
+            case "intent":
+                sent_at = datetime.fromisoformat(record["sent_at"])
+                entry = self._entries.setdefault(key, _Entry(0, sent_at))
+                entry.attempts = max(entry.attempts, record["attempt"])
+                entry.last_refusal = None
+            case "outcome" if _is_settled(record):
+                self._entries[key].place = place
+            case "refused":
+                at = datetime.fromisoformat(record["finished_at"])
+                self._entries.setdefault(key, _Entry(0, at)).last_refusal = record["error"]
+
+
+def journal_files(folder: Path) -> list[Path]:
+    """A partition's journals, oldest first."""
+    return sorted(folder.glob("*.jsonl"))
+
+
+def read_journal(path: Path) -> Iterator[tuple[int, int, dict[str, Any]]]:
+    """
+    Every record with its offset and length in bytes; a torn last line is left out.
+
+    Raises:
+        JournalError: A line that is not the last is not one of ours.
+    """
+    offset = 0
+    with path.open("rb") as file:
+        for number, line in enumerate(file, start=1):
+            if not line.endswith(b"\n"):
+                return  # the process died while writing it: nothing was done on its strength
+            try:
+                record = orjson.loads(line)
+            except orjson.JSONDecodeError as exc:
+                raise JournalError(
+                    f"{path} line {number} is damaged: {exc}. Repair or move the file; "
+                    f"answers in it are asked for again if it is moved"
+                ) from exc
+            yield offset, len(line), record
+            offset += len(line)
+
+
+def attempt_from(record: dict[str, Any], first_sent_at: datetime) -> Attempt:
+    """An outcome record as an attempt."""
+    return Attempt(
+        number=record["attempt"],
+        status=record["status"],
+        body=record["body"],
+        error=ErrorClass(record["error"]) if record["error"] else None,
+        error_message=record["error_message"],
+        provider_request_id=record["provider_request_id"],
+        first_sent_at=first_sent_at,
+        finished_at=datetime.fromisoformat(record["finished_at"]),
+    )
+
+
+def _is_settled(record: dict[str, Any]) -> bool:
+    status = record["status"]
+    if status is None:
+        return False
+    return 200 <= status < 300 or classify(status, record["body"])[0] in SETTLED
+
+
+def _key(lineage: UUID, request_key: UUID) -> bytes:
+    return lineage.bytes + request_key.bytes

@@ -1,0 +1,108 @@
+"""
+Every exception this library raises on purpose.
+
+    MinferenceError
+    +-- SpecError             the input cannot be run as it is: the message names file, row, column, remedy
+    +-- ConfigError           a setting is missing or wrong: the message names the variable or field
+    |   +-- MissingKey        a provider's key is not set; only the threads that need it are affected
+    +-- RequestTooLarge       one request exceeds a whole minute's token budget: it can never be sent
+    +-- TransportError        no answer came back: the same request may work later
+    |   +-- TimedOut          the answer did not come in time
+    +-- Undecodable           a 200 whose body is not the documented shape
+    +-- JournalBusy           another process is writing this partition's journal
+    +-- JournalError          the journal cannot be written: nothing more may be sent
+    +-- PlanOutdated          the specs changed after the plan was made
+    +-- StoreError            the store's files are not what they should be
+
+What a provider answers is not an exception but an outcome, sorted into an `ErrorClass`
+(`engine/retry.py` says which are sent again).
+"""
+
+from enum import StrEnum
+
+
+class MinferenceError(Exception):
+    """The root of everything raised on purpose."""
+
+
+class SpecError(MinferenceError):
+    """The thread specs cannot be run as they are."""
+
+
+class ConfigError(MinferenceError):
+    """A setting is missing or wrong."""
+
+
+class MissingKey(ConfigError):
+    """A provider's key is not set."""
+
+    def __init__(self, client: str, variable: str) -> None:
+        super().__init__(f"{client} needs a key: set {variable} in the environment or in .env")
+        self.client = client
+        self.variable = variable
+
+
+class RequestTooLarge(MinferenceError):
+    """One request needs more tokens than the lane's limit allows in a whole minute."""
+
+    def __init__(self, *, tokens: int, tokens_per_minute: int) -> None:
+        super().__init__(
+            f"the request needs {tokens} tokens but the lane's limit is {tokens_per_minute} per minute: "
+            f"shorten it, lower max_tokens or raise the limit"
+        )
+        self.tokens = tokens
+        self.tokens_per_minute = tokens_per_minute
+
+
+class TransportError(MinferenceError):
+    """No answer came back: refused, reset or cut off. The HTTP library's own error is `__cause__`."""
+
+
+class TimedOut(TransportError):
+    """The answer did not come in time; whether the provider did the work is unknown."""
+
+
+class Undecodable(MinferenceError):
+    """A 200 whose body is not the documented shape."""
+
+
+class JournalBusy(MinferenceError):
+    """Another process is writing this partition's journal."""
+
+
+class JournalError(MinferenceError):
+    """The journal cannot be written, so nothing more may be sent."""
+
+
+class PlanOutdated(MinferenceError):
+    """The thread specs or the dataset's defaults changed after the plan was made."""
+
+
+class StoreError(MinferenceError):
+    """The store's files are not what they should be."""
+
+
+class ErrorClass(StrEnum):
+    """
+    What became of a request that did not end in a complete, valid reply.
+
+    The value is stored with every attempt and counted in every report.
+    """
+
+    RATE_LIMIT = "rate_limit"  # 429: too fast
+    OVERLOADED = "overloaded"  # 503, 529: the provider is too busy
+    TIMEOUT = "timeout"  # no answer in time
+    CONNECTION = "connection"  # refused, reset or cut off
+    SERVER = "server"  # any other 5xx
+    QUOTA = "quota"  # no credit left: stops the lane
+    AUTH = "auth"  # the key is missing or refused: stops the lane
+    BAD_REQUEST = "bad_request"  # the provider refuses this body
+    CONTEXT_LENGTH = "context_length"  # too long for the model
+    CONTENT_FILTER = "content_filter"  # the provider withholds the answer
+    NOT_FOUND = "not_found"  # no such model or endpoint
+    UNDECODABLE = "undecodable"  # answered, but not in the documented shape
+    REFUSAL = "refusal"  # the model declined
+    TRUNCATED = "truncated"  # cut off at max_tokens
+    INVALID_OUTPUT = "invalid_output"  # not what the schema asks for
+    TOO_LARGE = "too_large"  # never sent: it cannot fit the lane's limit
+    UNCERTAIN = "uncertain"  # a crash left it unknown whether the provider answered

@@ -1,0 +1,123 @@
+"""Specs and exchanges to transcripts: one row per conversation, as Parquet and as JSON Lines."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from minference_core.providers import Unsupported
+from minference_core.requests import ExchangeRecord, Step, replay, settling
+from minference_core.specs import SpecSource, read_conversations
+from minference_core.threads import Conversation
+
+__all__ = ["TRANSCRIPTS", "TranscriptReport", "write_transcripts"]
+
+_ROWS_AT_A_TIME = 2_000
+
+TRANSCRIPTS = pa.schema(
+    [
+        ("dataset", pa.string()),
+        ("partition_key", pa.string()),
+        ("thread_key", pa.string()),
+        ("sample", pa.int32()),
+        ("generation", pa.int32()),
+        ("lineage_id", pa.string()),
+        ("thread_id", pa.string()),
+        ("client", pa.string()),
+        ("model", pa.string()),
+        ("complete", pa.bool_()),
+        ("error_class", pa.string()),
+        ("messages", pa.list_(pa.struct([("role", pa.string()), ("content", pa.string())]))),
+        ("output", pa.string()),
+        ("meta", pa.string()),
+    ]
+)
+
+
+@dataclass(frozen=True, slots=True)
+class TranscriptReport:
+    """What was exported."""
+
+    threads: int
+    complete: int
+    files: tuple[Path, ...]
+
+
+def write_transcripts(source: SpecSource, *, exchanges: Path, target_folder: Path) -> TranscriptReport:
+    """
+    Write a partition's conversations as they stand: `<key>.parquet` and `<key>.jsonl`.
+
+    A conversation that ended early is there too, with its `error_class` and `complete` false; what
+    is not on record yet ends it, with no class.
+
+    Raises:
+        SpecError: The specs cannot be read.
+        OSError: The folder cannot be written; older files there stay as they are.
+    """
+    target_folder.mkdir(parents=True, exist_ok=True)
+    tables = target_folder / f"{source.partition.key}.parquet"
+    lines = target_folder / f"{source.partition.key}.jsonl"
+    aside = [path.with_name(f".{path.name}.{os.getpid()}.partial") for path in (tables, lines)]
+    rows = _rows(source, ExchangeRecord(exchanges))
+    threads = complete = 0
+    try:
+        with (
+            pq.ParquetWriter(aside[0], TRANSCRIPTS, compression="zstd") as table,
+            aside[1].open("wb") as text,
+        ):
+            while chunk := list(islice(rows, _ROWS_AT_A_TIME)):
+                table.write_table(pa.Table.from_pylist(chunk, schema=TRANSCRIPTS))
+                text.writelines(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE) for row in chunk)
+                threads += len(chunk)
+                complete += sum(row["complete"] for row in chunk)
+        aside[0].replace(tables)
+        aside[1].replace(lines)
+    finally:
+        for path in aside:
+            path.unlink(missing_ok=True)
+    return TranscriptReport(threads, complete, (tables, lines))
+
+
+def _rows(source: SpecSource, record: ExchangeRecord) -> Iterator[dict[str, Any]]:
+    for row, conversation in read_conversations(source):
+        if conversation is None or row.spec is None:
+            continue
+        attempts = record.take(conversation.thread.lineage_id)
+        try:
+            steps = list(replay(conversation, partial(settling, attempts)))
+        except Unsupported:
+            continue
+        yield _row(source, conversation, steps, row.spec.meta)
+
+
+def _row(source: SpecSource, given: Conversation, steps: list[Step], meta: dict[str, Any]) -> dict[str, Any]:
+    last = steps[-1]
+    settled = [step.after.thread for step in steps if step.attempt is not None]
+    thread = settled[-1] if settled else given.thread
+    said = [{"role": message.role, "content": message.content} for message in thread.history]
+    if thread.system_prompt is not None:
+        said.insert(0, {"role": "system", "content": thread.system_prompt.content})
+    output = None if last.json_object is None else orjson.dumps(last.json_object).decode()
+    return {
+        "dataset": source.partition.dataset,
+        "partition_key": source.partition.key,
+        "thread_key": given.thread_key,
+        "sample": given.sample,
+        "generation": given.generation,
+        "lineage_id": str(thread.lineage_id),
+        "thread_id": str(thread.id),
+        "client": thread.llm_config.client,
+        "model": thread.llm_config.model,
+        "complete": last.attempt is not None and last.error is None,
+        "error_class": last.error,
+        "messages": said,
+        "output": output,
+        "meta": orjson.dumps(meta, default=str).decode() if meta else None,
+    }

@@ -1,0 +1,19 @@
+-- Every version of everything: what all kinds have in common.
+-- out: kind (ChatThread, ChatMessage, SystemPrompt, LLMConfig, CallableTool, StructuredTool), id, lineage_id,
+--      parent_id, version_no, created_at, content_hash, mat_id
+
+create or replace view entity_version as
+select 'ChatThread' as kind, id, lineage_id, parent_id, version_no, created_at, content_hash, mat_id
+from thread_version
+union all
+select 'ChatMessage', id, lineage_id, parent_id, version_no, created_at, content_hash, mat_id
+from message_version
+union all
+select 'SystemPrompt', id, lineage_id, parent_id, version_no, created_at, content_hash, mat_id
+from system_prompt_version
+union all
+select 'LLMConfig', id, lineage_id, parent_id, version_no, created_at, content_hash, mat_id
+from llm_config_version
+union all
+select kind, id, lineage_id, parent_id, version_no, created_at, content_hash, mat_id
+from tool_version;

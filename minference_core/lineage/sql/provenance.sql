@@ -1,0 +1,55 @@
+-- Where a version came from: the request and attempt that made it, and the run and partition that recorded it.
+-- What a thread spec gave, and no request made, has nulls from request_key to cost_usd and in run_id.
+-- in:  version (of any kind; UUID or text)
+-- out: kind, id, lineage_id, parent_id, created_at, dataset, partition_key, generation, thread_key, sample, turn,
+--      step, attempt, request_key, exchange_id, client, model, resolved_model, provider_request_id, url,
+--      status_code, error_class, finish_reason, sent_at, finished_at, prompt_tokens, completion_tokens, price_id,
+--      cost_usd, run_id (that asked), recorded_by_run_id, code_version, recorded_at, mat_id
+
+create or replace macro provenance(version) as table
+with made as (
+    select * from exchange where out_thread_id = cast(version as uuid)
+    union all
+    select * from exchange where out_message_id = cast(version as uuid)
+)
+
+select
+    entity.kind,
+    entity.id,
+    entity.lineage_id,
+    entity.parent_id,
+    entity.created_at,
+    coalesce(made.dataset, recorded.dataset) as dataset,
+    coalesce(made.partition_key, recorded.partition_key) as partition_key,
+    coalesce(made.generation, recorded.generation) as generation,
+    made.thread_key,
+    made.sample,
+    made.turn,
+    made.step,
+    made.attempt,
+    made.request_key,
+    made.id as exchange_id,
+    made.client,
+    made.model,
+    made.resolved_model,
+    made.provider_request_id,
+    made.url,
+    made.status_code,
+    made.error_class,
+    made.finish_reason,
+    made.sent_at,
+    made.finished_at,
+    made.prompt_tokens,
+    made.completion_tokens,
+    made.price_id,
+    made.cost_usd,
+    made.run_id,
+    recorded.run_id as recorded_by_run_id,
+    recorded.code_version,
+    recorded.committed_at as recorded_at,
+    entity.mat_id
+from entity_version as entity
+left join made on true
+left join materialization as recorded on recorded.mat_id = entity.mat_id
+where entity.id = cast(version as uuid)
+order by made.sent_at;

@@ -1,0 +1,7 @@
+-- The newest version of every conversation, whether or not it is the current one.
+-- out: the columns of thread_version
+
+create or replace view thread_latest as
+select *
+from thread_version
+qualify row_number() over (partition by lineage_id order by version_no desc, created_at desc, id desc) = 1;

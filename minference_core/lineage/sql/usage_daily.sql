@@ -1,0 +1,21 @@
+-- Tokens and dollars by day (UTC, when sent), client and model.
+-- out: day, client, model, requests, attempts, failed_attempts, prompt_tokens, completion_tokens, cached_tokens,
+--      reasoning_tokens, total_tokens, cost_usd, unknown_price (attempts that used tokens at no known price)
+
+create or replace view usage_daily as
+select
+    cast(sent_at as date) as day,
+    client,
+    model,
+    count(distinct request_key) as requests,
+    count(*) as attempts,
+    count(error_class) as failed_attempts,
+    coalesce(sum(prompt_tokens), 0) as prompt_tokens,
+    coalesce(sum(completion_tokens), 0) as completion_tokens,
+    coalesce(sum(cached_tokens), 0) as cached_tokens,
+    coalesce(sum(reasoning_tokens), 0) as reasoning_tokens,
+    coalesce(sum(total_tokens), 0) as total_tokens,
+    sum(cost_usd) as cost_usd,
+    count(*) filter (where total_tokens > 0 and cost_usd is null) as unknown_price
+from exchange
+group by day, client, model;

@@ -1,0 +1,242 @@
+"""
+Specs and exchanges to entity versions: the conversations are walked through once more, and every
+version they went through becomes a row of a segment.
+
+Pure: the same specs and exchanges make the same rows and segments, whoever makes them and when.
+"""
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+from uuid import UUID
+
+from minference_core import ids
+from minference_core.entities import Entity
+from minference_core.lineage.rows import (
+    config_row,
+    exchange_row,
+    message_row,
+    naive_utc,
+    prompt_row,
+    thread_row,
+    tool_row,
+)
+from minference_core.providers import Unsupported
+from minference_core.requests import (
+    ExchangeRecord,
+    Step,
+    replay,
+    settling,
+    stamped,
+)
+from minference_core.specs import SpecSource, read_conversations
+from minference_core.store import write_segment
+from minference_core.store.tables import table
+from minference_core.threads import ChatThread, Conversation
+
+__all__ = ["VersionReport", "write_versions"]
+
+E = TypeVar("E", bound=Entity)
+
+# Well under the store's row group, as one conversation's rows are added at once.
+_SEGMENT_ROWS = 60_000
+
+
+@dataclass(frozen=True, slots=True)
+class VersionReport:
+    """What a partition's versions are; all of it may have been in the store before."""
+
+    mat_id: UUID
+    threads: int
+    thread_versions: int
+    messages: int
+    exchanges: int
+    segments: tuple[str, ...]
+
+
+def write_versions(
+    source: SpecSource, *, exchanges: Path, inbox: Path, code_version: str, run_id: str
+) -> VersionReport:
+    """
+    Put every version of a partition's entities into the store's inbox.
+
+    Args:
+        source: The partition's specs.
+        exchanges: Its table of attempts.
+        inbox: Where the store finds segments.
+        code_version: Of this step; another one makes another materialization.
+        run_id: Of whoever runs this.
+
+    Raises:
+        SpecError: The specs cannot be read.
+        StoreError: A segment cannot be written.
+    """
+    mat_id = _materialization(source, exchanges, code_version)
+    writer = _SegmentWriter(inbox, mat_id)
+    partition = _PartitionRows(source, ExchangeRecord(exchanges), mat_id, writer)
+    partition.add_all()
+    writer.add(
+        "materialization",
+        {
+            "mat_id": mat_id,
+            "dataset": source.partition.dataset,
+            "asset_key": f"{source.partition.dataset}/entity_versions",
+            "partition_key": source.partition.key,
+            "generation": source.generation,
+            "run_id": run_id,
+            "code_version": code_version,
+            "committed_at": naive_utc(datetime.now(UTC)),
+            "n_threads": writer.counts["thread_head"],
+            "n_exchanges": writer.counts["exchange"],
+        },
+    )
+    writer.flush()
+    return VersionReport(
+        mat_id=mat_id,
+        threads=writer.counts["thread_head"],
+        thread_versions=writer.counts["thread_version"],
+        messages=writer.counts["message_version"],
+        exchanges=writer.counts["exchange"],
+        segments=tuple(writer.segments),
+    )
+
+
+def _materialization(source: SpecSource, exchanges: Path, code_version: str) -> UUID:
+    with exchanges.open("rb") as file:
+        recorded = hashlib.file_digest(file, "sha256").hexdigest()
+    place = source.partition
+    return ids.hash_uuid(
+        "entity_versions", place.dataset, place.key, source.fingerprint(), recorded, code_version
+    )
+
+
+class _SegmentWriter:
+    """Gathers rows and writes a segment whenever there are enough."""
+
+    def __init__(self, inbox: Path, mat_id: UUID) -> None:
+        self._inbox = inbox
+        self._mat_id = mat_id
+        self._rows: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
+        self.counts: defaultdict[str, int] = defaultdict(int)
+        self.segments: list[str] = []
+
+    def add(self, name: str, row: dict[str, Any]) -> None:
+        self._rows[name].append(row)
+        self.counts[name] += 1
+
+    def flush_if_full(self) -> None:
+        if max(map(len, self._rows.values()), default=0) >= _SEGMENT_ROWS:
+            self.flush()
+
+    def flush(self) -> None:
+        name = f"{self._mat_id}-{len(self.segments):05d}"
+        tables = {kind: table(kind, rows) for kind, rows in self._rows.items()}
+        write_segment(self._inbox, name, self._mat_id, tables)
+        self.segments.append(name)
+        self._rows.clear()
+
+
+class _PartitionRows:
+    """Walks through a partition's conversations and adds their rows."""
+
+    def __init__(
+        self, source: SpecSource, record: ExchangeRecord, mat_id: UUID, writer: _SegmentWriter
+    ) -> None:
+        self._source = source
+        self._record = record
+        self._mat_id = mat_id
+        self._writer = writer
+        self._shared: set[UUID] = set()  # prompts, configs, tools: few in a partition
+        self._said: set[UUID] = set()  # messages of the current spec row: its samples share them
+
+    def add_all(self) -> None:
+        current = None
+        for row, conversation in read_conversations(self._source):
+            if conversation is None or row.spec is None:
+                continue
+            if conversation.thread_key != current:
+                current = conversation.thread_key
+                self._said.clear()
+            self._add(conversation, row.spec.meta)
+            self._writer.flush_if_full()
+        for attempt in self._record.rest():
+            self._add_exchange(attempt)
+
+    def _add(self, conversation: Conversation, meta: dict[str, Any]) -> None:
+        attempts = self._record.take(conversation.thread.lineage_id)
+        made: dict[tuple[str, int], Step] = {}
+        parent: ChatThread | None = None
+        for thread, step in _walk(conversation, attempts):
+            self._add_parts(thread, step)
+            row = thread_row(
+                thread,
+                parent,
+                conversation,
+                partition=self._source.partition,
+                mat_id=self._mat_id,
+                request_key=step.request.key if step else None,
+                meta=meta,
+            )
+            self._writer.add("thread_version", row)
+            if step is not None and step.attempt is not None:
+                made[str(step.request.key), step.attempt.number] = step
+            parent = thread
+        for attempt in attempts:
+            self._add_exchange(attempt, made.get((attempt["request_key"], attempt["attempt"])))
+        if parent is not None:
+            head = {"lineage_id": parent.lineage_id, "thread_id": parent.id, "mat_id": self._mat_id}
+            self._writer.add("thread_head", {**head, "moved_at": naive_utc(parent.created_at)})
+
+    def _add_parts(self, thread: ChatThread, step: Step | None) -> None:
+        """What a version is made of, each once."""
+        if thread.parent_id is None:
+            self._add_shared("llm_config_version", thread.llm_config, config_row)
+            if thread.system_prompt is not None:
+                self._add_shared("system_prompt_version", thread.system_prompt, prompt_row)
+            if thread.forced_output is not None:
+                self._add_shared("tool_version", thread.forced_output, tool_row)
+        reply = step.meaning.reply if step is not None and step.meaning is not None else None
+        for message in thread.history:
+            if message.id not in self._said:
+                self._said.add(message.id)
+                tokens = reply.usage.completion_tokens if reply and message.role == "assistant" else None
+                self._writer.add("message_version", message_row(message, self._mat_id, n_tokens=tokens))
+
+    def _add_shared(self, name: str, part: E, row: Callable[[E, UUID], dict[str, Any]]) -> None:
+        if part.id not in self._shared:
+            self._shared.add(part.id)
+            self._writer.add(name, row(part, self._mat_id))
+
+    def _add_exchange(self, attempt: dict[str, Any], step: Step | None = None) -> None:
+        row = exchange_row(
+            attempt,
+            partition=self._source.partition,
+            mat_id=self._mat_id,
+            after=step.after.thread if step else None,
+            json_object=step.json_object if step else None,
+        )
+        self._writer.add("exchange", row)
+
+
+def _walk(
+    conversation: Conversation, attempts: list[dict[str, Any]]
+) -> Iterator[tuple[ChatThread, Step | None]]:
+    """Every version the thread went through, oldest first, with the step whose reply made it."""
+    newest = conversation.thread
+    yield newest, None
+    try:
+        for step in replay(conversation, partial(settling, attempts)):
+            if step.attempt is None:
+                return
+            sent = stamped(step.request.conversation, step.attempt.first_sent_at).thread
+            for thread, maker in ((sent, None), (step.after.thread, step)):
+                if thread.id != newest.id:
+                    newest = thread
+                    yield thread, maker
+    except Unsupported:
+        return  # the request table says why; there is nothing but the thread as it was given

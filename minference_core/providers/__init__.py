@@ -1,0 +1,20 @@
+"""Providers: our words to theirs and back, pure."""
+
+from minference_core.providers.base import Provider, Unsupported, WireRequest, endpoint
+from minference_core.providers.capabilities import Capabilities, capabilities
+from minference_core.providers.failures import classify, retry_after_s
+from minference_core.providers.registry import PROVIDERS, Entry, provider_for
+
+__all__ = [
+    "PROVIDERS",
+    "Capabilities",
+    "Entry",
+    "Provider",
+    "Unsupported",
+    "WireRequest",
+    "capabilities",
+    "classify",
+    "endpoint",
+    "provider_for",
+    "retry_after_s",
+]

@@ -1,0 +1,84 @@
+"""
+What every provider adapter is: two pure functions and a name.
+
+No client, no key, no waiting, no logging: sending is `engine/transport.py`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from minference_core.errors import SpecError
+from minference_core.threads import ChatThread, Reply
+
+__all__ = ["JsonObject", "Provider", "Unsupported", "WireRequest", "endpoint"]
+
+JsonObject = dict[str, Any]
+
+
+class Unsupported(SpecError):
+    """A thread asks for something its provider or model does not take."""
+
+    def __init__(self, field: str, problem: str, remedy: str) -> None:
+        super().__init__(f"{field}: {problem}: {remedy}")
+        self.field = field
+
+
+@dataclass(frozen=True, slots=True)
+class WireRequest:
+    """One request as the provider wants it, but for the key."""
+
+    path: str
+    body: JsonObject
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+class Provider(Protocol):
+    """How one API is written to and read from."""
+
+    @property
+    def name(self) -> str:
+        """The client's name: short, lower case, stable; it is stored with every exchange."""
+        ...
+
+    @property
+    def dialect(self) -> str:
+        """The wire format's name; part of a request's key, since it changes what is asked."""
+        ...
+
+    def encode(self, thread: ChatThread) -> WireRequest:
+        """
+        Write the thread's next request in the provider's words.
+
+        Raises:
+            Unsupported: The thread asks for what the provider or model does not take.
+        """
+        ...
+
+    def decode(self, body: object) -> Reply:
+        """
+        Read a 2xx body.
+
+        Raises:
+            Undecodable: The body is not what the provider documents.
+        """
+        ...
+
+    def authorization(self, key: str, wire: WireRequest) -> Mapping[str, str]:
+        """The headers that carry the key."""
+        ...
+
+
+def endpoint(base_url: str, path: str) -> str:
+    """
+    Where a path of the API is under a base URL that may already hold some or all of it.
+
+    `https://host`, `https://host/v1` and `https://host/v1/chat/completions` all name the same
+    endpoint for the path `/v1/chat/completions`.
+    """
+    base = base_url.rstrip("/")
+    steps = path.strip("/").split("/")
+    for held in range(len(steps), 0, -1):
+        if base.endswith("/" + "/".join(steps[:held])):
+            return "/".join([base, *steps[held:]])
+    return f"{base}/{'/'.join(steps)}"

@@ -1,0 +1,32 @@
+"""Requests: a conversation's next request, what it may cost, and how recorded answers are read."""
+
+from minference_core.requests.estimate import Estimate, estimate
+from minference_core.requests.outcome import Attempt, Meaning, interpret
+from minference_core.requests.prepare import PreparedRequest, prepare
+from minference_core.requests.price import PRICE_ID, Price, price
+from minference_core.requests.record import ExchangeRecord, settling
+from minference_core.requests.replay import Recorded, Step, replay, stamped, step_from
+from minference_core.requests.tokens import estimate_prompt_tokens, max_output_tokens, token_counter
+
+__all__ = [
+    "PRICE_ID",
+    "Attempt",
+    "Estimate",
+    "ExchangeRecord",
+    "Meaning",
+    "PreparedRequest",
+    "Price",
+    "Recorded",
+    "Step",
+    "estimate",
+    "estimate_prompt_tokens",
+    "interpret",
+    "max_output_tokens",
+    "prepare",
+    "price",
+    "replay",
+    "settling",
+    "stamped",
+    "step_from",
+    "token_counter",
+]

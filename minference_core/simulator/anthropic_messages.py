@@ -1,0 +1,134 @@
+"""Reading the `messages` of a Messages request: are they in order, and what do they say."""
+
+from typing import Any
+
+from minference_core.simulator.models import ClaudeModel
+from minference_core.simulator.tokens import count_tokens
+from minference_core.simulator.wire import JsonObject, Refused
+
+__all__ = ["check_messages", "prompt_tokens", "text_of"]
+
+_TOKENS_PER_MESSAGE = 4
+_TOKENS_PER_REQUEST = 4
+_TOKENS_PER_IMAGE = 1500
+_TOKENS_FOR_TOOLS = 300  # the hidden prompt that explains tools to the model
+
+
+def check_messages(body: JsonObject, model: ClaudeModel) -> None:
+    """
+    Raises:
+        Refused: `messages` is empty, of the wrong shape, ends in a prefill the model does not take, or leaves a tool
+            call unanswered.
+    """
+    messages = body["messages"]
+    if not isinstance(messages, list):
+        raise _bad("messages: Input should be a valid list")
+    if not messages:
+        raise _bad("messages: at least one message is required")
+    waiting: set[str] = set()
+    for at, message in enumerate(messages):
+        waiting = _check_message(at, message, waiting, last=at == len(messages) - 1)
+    if messages[0]["role"] == "assistant":
+        raise _bad('messages: first message must use the "user" role')
+    if messages[-1]["role"] == "assistant":
+        _check_prefill(messages[-1], model)
+
+
+def text_of(content: Any) -> str:
+    """The words of a message's content, tool results included."""
+    if isinstance(content, str):
+        return content
+    words: list[str] = []
+    for block in content:
+        if block.get("type") == "text":
+            words.append(block["text"])
+        elif block.get("type") == "tool_result":
+            words.append(text_of(block.get("content") or ""))
+    return "\n".join(words)
+
+
+def prompt_tokens(body: JsonObject) -> int:
+    """What the request weighs before it is answered."""
+    total = _TOKENS_PER_REQUEST + count_tokens(text_of(body.get("system", "")))
+    for message in body["messages"]:
+        content = message["content"]
+        total += _TOKENS_PER_MESSAGE + count_tokens(text_of(content))
+        if isinstance(content, list):
+            kinds = [block.get("type") for block in content]
+            total += _TOKENS_PER_IMAGE * kinds.count("image")
+            total += sum(count_tokens(str(b.get("input"))) for b in content if b.get("type") == "tool_use")
+    if tools := body.get("tools"):
+        total += _TOKENS_FOR_TOOLS + count_tokens(str(tools))
+    if config := body.get("output_config"):
+        total += count_tokens(str(config))
+    return total
+
+
+def _bad(message: str) -> Refused:
+    return Refused(400, message)
+
+
+def _check_message(at: int, message: Any, waiting: set[str], *, last: bool) -> set[str]:
+    """Check one message; returns the ids of tool calls that the next one must answer."""
+    if not isinstance(message, dict):
+        raise _bad(f"messages.{at}: Input should be a valid dictionary")
+    for field in ("role", "content"):
+        if field not in message:
+            raise _bad(f"messages.{at}.{field}: Field required")
+    for field in message:
+        if field not in ("role", "content"):
+            raise _bad(f"messages.{at}.{field}: Extra inputs are not permitted")
+    role, content = message["role"], message["content"]
+    if role not in ("user", "assistant", "system"):
+        raise _bad(f"messages.{at}.role: Input should be 'user', 'assistant' or 'system'")
+    if not isinstance(content, str | list):
+        raise _bad(f"messages.{at}.content: Input should be a valid list")
+    if not content and not (last and role == "assistant"):
+        rule = "all messages must have non-empty content except for the optional final assistant message"
+        raise _bad(f"messages.{at}: {rule}")
+    blocks = content if isinstance(content, list) else []
+    for index, block in enumerate(blocks):
+        _check_block(f"messages.{at}.content.{index}", block, role)
+    _check_results(at, blocks, waiting)
+    return {block["id"] for block in blocks if block["type"] == "tool_use"}
+
+
+def _check_block(where: str, block: Any, role: str) -> None:
+    if not isinstance(block, dict) or "type" not in block:
+        raise _bad(f"{where}.type: Field required")
+    kind = block["type"]
+    if kind == "text":
+        if not isinstance(block.get("text"), str):
+            raise _bad(f"{where}.text.text: Field required")
+        if not block["text"]:
+            raise _bad("messages: text content blocks must be non-empty")
+    if kind == "tool_use" and not {"id", "name", "input"} <= set(block):
+        missing = next(f for f in ("id", "input", "name") if f not in block)
+        raise _bad(f"{where}.tool_use.{missing}: Field required")
+    if kind == "tool_result" and "tool_use_id" not in block:
+        raise _bad(f"{where}.tool_result.tool_use_id: Field required")
+    if kind == "document" and role == "assistant":
+        raise _bad(f"{where}: `document` blocks are not permitted within `assistant` messages")
+
+
+def _check_results(at: int, blocks: list[Any], waiting: set[str]) -> None:
+    results = {block["tool_use_id"] for block in blocks if block["type"] == "tool_result"}
+    if stray := results - waiting:
+        text = "Each `tool_result` block must have a corresponding `tool_use` block in the previous message."
+        ids = ", ".join(sorted(stray))
+        raise _bad(
+            f"messages.{at}.content.0: unexpected `tool_use_id` found in `tool_result` blocks: {ids}. {text}"
+        )
+    if missing := waiting - results:
+        text = "Each `tool_use` block must have a corresponding `tool_result` block in the next message."
+        ids = ", ".join(sorted(missing))
+        found = "`tool_use` ids were found without `tool_result` blocks immediately after"
+        raise _bad(f"messages.{at - 1}: {found}: {ids}. {text}")
+
+
+def _check_prefill(message: JsonObject, model: ClaudeModel) -> None:
+    if not model.prefill:
+        text = "This model does not support assistant message prefill. The conversation must end with a user message."
+        raise _bad(text)
+    if text_of(message["content"]) != text_of(message["content"]).rstrip():
+        raise _bad("messages: final assistant content cannot end with trailing whitespace")

@@ -1,0 +1,263 @@
+"""
+Anthropic's Messages API in its two versions, 2023-06-01 and 2026-10-21.
+
+Source: the types of the `anthropic` SDK 2.12, and the API's own error messages.
+"""
+
+import base64
+import math
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from random import Random
+from typing import Any
+
+import orjson
+
+from minference_core.simulator.anthropic_checks import NEW_VERSION, OLD_VERSION, check_body
+from minference_core.simulator.anthropic_messages import prompt_tokens, text_of
+from minference_core.simulator.generation import Generated, generate
+from minference_core.simulator.ids import fresh_id, made_id
+from minference_core.simulator.limits import Allowance, Verdict
+from minference_core.simulator.models import ClaudeModel
+from minference_core.simulator.wire import Answer, Ask, JsonObject, Refused, ToolSpec
+
+__all__ = ["AnthropicWire"]
+
+_THINKING_BY_EFFORT = {"low": 30, "medium": 60, "high": 120, "xhigh": 240, "max": 400}
+_MODELS = (
+    "claude-opus-5-5",
+    "claude-sonnet-5-5",
+    "claude-haiku-5-5",
+    "claude-sonnet-4-6",
+    "claude-haiku-4-5",
+)
+
+
+class AnthropicWire:
+    """The Messages API."""
+
+    provider = "anthropic"
+    request_id_header = "request-id"
+
+    def request_id(self) -> str:
+        return fresh_id("req_011C", 20)
+
+    def key(self, headers: Mapping[str, str]) -> str:
+        """Under 2023-06-01 a key comes as `x-api-key`, under 2026-10-21 as a bearer token."""
+        version = headers.get("anthropic-version")
+        scheme, _, token = headers.get("authorization", "").partition(" ")
+        bearer = token.strip() if scheme.lower() == "bearer" else ""
+        old_key = headers.get("x-api-key", "")
+        if version == NEW_VERSION and not bearer:
+            raise Refused(401, "Authorization header is required")
+        if version != NEW_VERSION and not old_key:
+            raise Refused(401, "Invalid bearer token" if bearer else "x-api-key header is required")
+        key = bearer if version == NEW_VERSION else old_key
+        if "invalid" in key:
+            raise Refused(401, "invalid bearer token" if version == NEW_VERSION else "invalid x-api-key")
+        return key
+
+    def read(self, body: Any, headers: Mapping[str, str]) -> Ask:
+        version = headers.get("anthropic-version")
+        if version is None:
+            raise Refused(400, "anthropic-version: header is required")
+        if version not in (OLD_VERSION, NEW_VERSION):
+            raise Refused(400, f'anthropic-version: "{version}" is not a valid version')
+        model = check_body(body, version)
+        tokens = prompt_tokens(body)
+        if tokens > model.context:
+            raise Refused(400, f"prompt is too long: {tokens} tokens > {model.context} maximum")
+        return self._ask(body, model, tokens)
+
+    def _ask(self, body: JsonObject, model: ClaudeModel, tokens: int) -> Ask:
+        messages = body["messages"]
+        asked = [t for m in messages if m["role"] == "user" and (t := text_of(m["content"]))]
+        last = messages[-1]
+        tools, choice = _tools(body)
+        thinking = body.get("thinking") or {}
+        wanted = (body.get("output_config") or {}).get("format") or {}
+        return Ask(
+            model=body["model"],
+            prompt_tokens=tokens,
+            max_tokens=body["max_tokens"],
+            declared_max=body["max_tokens"],
+            sampled=body.get("temperature") != 0,
+            topic=asked[-1] if asked else "",
+            earlier=asked[-2] if len(asked) > 1 else "",
+            instructions=text_of(body.get("system", "")),
+            schema=wanted.get("schema"),
+            prefix=text_of(last["content"]) if last["role"] == "assistant" else "",
+            tools=tools,
+            tool_choice=choice,
+            tool_reluctance=0.75 if _has_results(last) else 0.4,
+            stop=tuple(body.get("stop_sequences") or ()),
+            thinking_tokens=_may_think(body, model, choice),
+            show_thinking=thinking.get("display") == "summarized" or thinking.get("type") == "enabled",
+        )
+
+    def answer(self, ask: Ask, rng: Random, *, refuse: bool) -> Answer:
+        message: JsonObject = {
+            "id": made_id("msg_01", rng, 22),
+            "type": "message",
+            "role": "assistant",
+            "model": ask.model,
+            "content": [],
+            "stop_reason": "refusal",
+            "stop_sequence": None,
+            "stop_details": _REFUSAL if refuse else None,
+        }
+        made, thinking = 1, 0
+        if not refuse:
+            said = generate(ask, rng)
+            message["content"] = _blocks(said, ask, rng)
+            message["stop_reason"] = _STOP_REASONS[said.ending]
+            message["stop_sequence"] = said.stop_sequence
+            made, thinking = said.tokens, said.thinking_tokens
+        message["usage"] = _usage(ask.prompt_tokens, made, thinking)
+        return Answer(message, made)
+
+    def not_json(self) -> Refused:
+        return Refused(400, "The request body is not valid JSON: expected value at line 1 column 1")
+
+    def no_route(self, method: str, path: str) -> Refused:
+        return Refused(404, "Not Found")
+
+    def limited(self, verdict: Verdict, ask: Ask) -> Refused:
+        unit = "requests per minute" if verdict.kind == "requests" else "tokens per minute"
+        text = (
+            f"This request would exceed your organization's rate limit of {verdict.limit:,} {unit} (model: {ask.model})."
+            " For details, refer to: https://docs.claude.com/en/api/rate-limits. You can see the response headers for"
+            " current usage. Please reduce the prompt length or the maximum tokens requested, or try again later."
+        )
+        wait = 60.0 if verdict.wait_s is None else verdict.wait_s
+        return Refused(429, text, headers={"retry-after": str(max(1, math.ceil(wait)))})
+
+    def failed(self, status: int) -> Refused:
+        if status == 429:
+            text = "This request would exceed your account's rate limit. Please try again later."
+            return Refused(429, text, headers={"retry-after": "1"})
+        return Refused(
+            status, _FAILURES.get(status, "Internal server error" if status >= 500 else "Bad request")
+        )
+
+    def out_of_credit(self) -> Refused:
+        text = "Your credit balance is too low to access the Anthropic API. Please go to Plans & Billing to upgrade."
+        return Refused(400, text)
+
+    def error_body(self, refused: Refused, request_id: str) -> bytes:
+        kind = refused.kind or _KINDS.get(refused.status)
+        kind = kind or ("api_error" if refused.status >= 500 else "invalid_request_error")
+        error = {"type": kind, "message": refused.message}
+        return orjson.dumps({"type": "error", "error": error, "request_id": request_id})
+
+    def limit_headers(self, allowance: Allowance, now: float, epoch: float) -> dict[str, str]:
+        headers: dict[str, str] = {}
+        for kind, bucket in (("requests", allowance.requests), ("tokens", allowance.tokens)):
+            if bucket is not None:
+                at = datetime.fromtimestamp(epoch, UTC) + timedelta(seconds=math.ceil(bucket.reset_s(now)))
+                headers[f"anthropic-ratelimit-{kind}-limit"] = str(bucket.limit)
+                headers[f"anthropic-ratelimit-{kind}-remaining"] = str(bucket.remaining(now))
+                headers[f"anthropic-ratelimit-{kind}-reset"] = at.strftime("%Y-%m-%dT%H:%M:%SZ")
+        return headers
+
+    def model_list(self) -> JsonObject:
+        data = [
+            {
+                "type": "model",
+                "id": name,
+                "display_name": name.replace("-", " ").title(),
+                "created_at": "2026-01-01T00:00:00Z",
+                "lifecycle": "active",
+            }
+            for name in _MODELS
+        ]
+        return {"data": data, "has_more": False, "first_id": _MODELS[0], "last_id": _MODELS[-1]}
+
+
+def _has_results(message: JsonObject) -> bool:
+    content = message["content"]
+    return isinstance(content, list) and any(block["type"] == "tool_result" for block in content)
+
+
+def _may_think(body: JsonObject, model: ClaudeModel, choice: str) -> int:
+    """How many tokens thinking may take at most; 0 if there is none."""
+    kind = (body.get("thinking") or {}).get("type", "adaptive" if model.thinks_unasked else "disabled")
+    if kind == "disabled" or choice in ("required", "named"):
+        return 0
+    effort = (body.get("output_config") or {}).get("effort") or "high"
+    return _THINKING_BY_EFFORT[effort]
+
+
+def _tools(body: JsonObject) -> tuple[tuple[ToolSpec, ...], str]:
+    """The tools that may be called, and how freely."""
+    tools = tuple(ToolSpec(tool["name"], tool["input_schema"]) for tool in body.get("tools") or ())
+    choice = body.get("tool_choice") or {"type": "auto" if tools else "none"}
+    match choice["type"]:
+        case "tool":
+            return tuple(t for t in tools if t.name == choice["name"]), "named"
+        case "any":
+            return tools, "required"
+        case kind:
+            return tools, kind
+
+
+def _blocks(said: Generated, ask: Ask, rng: Random) -> list[JsonObject]:
+    blocks: list[JsonObject] = []
+    if said.thinking_tokens:
+        shown = "Let me work out what is being asked, and then answer it." if ask.show_thinking else ""
+        signature = base64.b64encode(rng.randbytes(60)).decode()
+        blocks.append({"type": "thinking", "thinking": shown, "signature": signature})
+    if said.text:
+        blocks.append({"type": "text", "text": said.text, "citations": None})
+    for call in said.calls:
+        blocks.append(
+            {"type": "tool_use", "id": made_id("toolu_01", rng, 22), "name": call.name, "input": call.value}
+        )
+    return blocks
+
+
+def _usage(prompt: int, made: int, thinking: int) -> JsonObject:
+    return {
+        "input_tokens": prompt,
+        "cache_creation_input_tokens": 0,
+        "cache_read_input_tokens": 0,
+        "cache_creation": {"ephemeral_5m_input_tokens": 0, "ephemeral_1h_input_tokens": 0},
+        "output_tokens": made,
+        "output_tokens_details": {"thinking_tokens": thinking},
+        "server_tool_use": None,
+        "service_tier": "standard",
+        "inference_geo": "not_available",
+        "speed": "standard",
+    }
+
+
+_STOP_REASONS = {
+    "end": "end_turn",
+    "length": "max_tokens",
+    "stop_sequence": "stop_sequence",
+    "tool": "tool_use",
+}
+_REFUSAL = {
+    "type": "refusal",
+    "category": "general_harms",
+    "explanation": "The request could be related to an area that was determined as harmful.",
+}
+_KINDS = {
+    401: "authentication_error",
+    402: "billing_error",
+    403: "permission_error",
+    404: "not_found_error",
+    413: "request_too_large",
+    429: "rate_limit_error",
+    504: "timeout_error",
+    529: "overloaded_error",
+}
+_FAILURES = {
+    401: "invalid x-api-key",
+    403: "Your account does not have access to this model.",
+    404: "Not Found",
+    413: "Request exceeds the maximum size",
+    503: "Service temporarily unavailable",
+    504: "Request timed out",
+    529: "Overloaded",
+}

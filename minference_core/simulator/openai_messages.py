@@ -1,0 +1,120 @@
+"""Reading the `messages` of a Chat Completions request: are they in order, and what do they say."""
+
+from typing import Any
+
+from minference_core.simulator.tokens import count_tokens
+from minference_core.simulator.wire import JsonObject, Refused
+
+__all__ = ["check_messages", "prompt_tokens", "text_of"]
+
+_ROLES = ("system", "assistant", "user", "function", "tool", "developer")
+_TOKENS_PER_MESSAGE = 4  # the role and the separators
+_TOKENS_PER_REPLY = 3
+_TOKENS_PER_IMAGE = 255
+
+
+def check_messages(body: JsonObject) -> None:
+    """
+    Raises:
+        Refused: `messages` is missing, empty, of the wrong shape, or a tool call is left unanswered.
+    """
+    if "messages" not in body:
+        raise _bad("Missing required parameter: 'messages'.", "messages", "missing_required_parameter")
+    messages = body["messages"]
+    if not isinstance(messages, list):
+        message = "Invalid type for 'messages': expected an array of objects, but got something else instead."
+        raise _bad(message, "messages", "invalid_type")
+    if not messages:
+        rule = "Expected an array with minimum length 1, but got an empty array instead."
+        raise _bad(f"Invalid 'messages': empty array. {rule}", "messages", "empty_array")
+    waiting: set[str] = set()
+    for at, message in enumerate(messages):
+        waiting = _check_message(at, message, waiting)
+    _all_answered(waiting)
+
+
+def text_of(content: Any) -> str:
+    """The words of a message's content, whether it is a string or a list of parts."""
+    if isinstance(content, str):
+        return content
+    if isinstance(content, list):
+        return "\n".join(part["text"] for part in content if isinstance(part.get("text"), str))
+    return ""
+
+
+def prompt_tokens(body: JsonObject) -> int:
+    """What the request weighs before it is answered."""
+    total = _TOKENS_PER_REPLY
+    for message in body["messages"]:
+        content = message.get("content")
+        total += _TOKENS_PER_MESSAGE + count_tokens(text_of(content))
+        if isinstance(content, list):
+            total += _TOKENS_PER_IMAGE * sum(part.get("type") == "image_url" for part in content)
+        for call in message.get("tool_calls") or ():
+            total += count_tokens(str(call.get("function", {})))
+    for field in ("tools", "response_format", "structured_outputs"):
+        if body.get(field):
+            total += count_tokens(str(body[field]))
+    return total
+
+
+def _bad(message: str, param: str | None, code: str | None) -> Refused:
+    return Refused(400, message, param=param, code=code)
+
+
+def _check_message(at: int, message: Any, waiting: set[str]) -> set[str]:
+    """Check one message; returns the ids of tool calls that still want their answer after it."""
+    where = f"messages[{at}]"
+    if not isinstance(message, dict):
+        raise _bad(f"Invalid type for '{where}': expected an object.", where, "invalid_type")
+    role = message.get("role")
+    if role is None:
+        raise _bad(
+            f"Missing required parameter: '{where}.role'.", f"{where}.role", "missing_required_parameter"
+        )
+    if role not in _ROLES:
+        supported = ", ".join(f"'{r}'" for r in _ROLES[:-1]) + f", and '{_ROLES[-1]}'"
+        text = f"Invalid value: '{role}'. Supported values are: {supported}."
+        raise _bad(text, f"{where}.role", "invalid_value")
+    calls = message.get("tool_calls") if role == "assistant" else None
+    _check_content(where, message.get("content"), required=not (calls or message.get("function_call")))
+    if role == "tool":
+        return _answered(where, message.get("tool_call_id"), waiting)
+    _all_answered(waiting)
+    return {call["id"] for call in calls or () if isinstance(call, dict) and "id" in call}
+
+
+def _check_content(where: str, content: Any, *, required: bool) -> None:
+    if content is None:
+        if required:
+            raise _bad("Invalid value for 'content': expected a string, got null.", f"{where}.content", None)
+        return
+    if isinstance(content, str):
+        return
+    if not isinstance(content, list):
+        text = f"Invalid type for '{where}.content': expected one of a string or array of objects."
+        raise _bad(text, f"{where}.content", "invalid_type")
+    for at, part in enumerate(content):
+        if not isinstance(part, dict) or "type" not in part:
+            place = f"{where}.content[{at}].type"
+            raise _bad(f"Missing required parameter: '{place}'.", place, "missing_required_parameter")
+
+
+def _answered(where: str, call_id: Any, waiting: set[str]) -> set[str]:
+    if not isinstance(call_id, str):
+        place = f"{where}.tool_call_id"
+        raise _bad(f"Missing required parameter: '{place}'.", place, "missing_required_parameter")
+    if call_id not in waiting:
+        text = "messages with role 'tool' must be a response to a preceeding message with 'tool_calls'."
+        raise _bad(f"Invalid parameter: {text}", f"{where}.role", None)
+    return waiting - {call_id}
+
+
+def _all_answered(waiting: set[str]) -> None:
+    if waiting:
+        ids = ", ".join(sorted(waiting))
+        text = (
+            "An assistant message with 'tool_calls' must be followed by tool messages responding to each"
+            f" 'tool_call_id'. The following tool_call_ids did not have response messages: {ids}"
+        )
+        raise _bad(text, "messages", None)

@@ -1,0 +1,216 @@
+"""
+The HTTP side: sockets in, bytes out, in the order a provider does things.
+
+    key → JSON → fields → rate limit → fault → waiting → answer
+
+What a provider says is not here (`openai_wire`, `anthropic_wire`), nor what the model says (`generation`).
+"""
+
+import asyncio
+import time
+from collections.abc import Mapping
+from hashlib import blake2b, sha256
+from random import Random
+from typing import Self
+
+import orjson
+from aiohttp import web
+
+from minference_core.simulator.anthropic_wire import AnthropicWire
+from minference_core.simulator.delivery import deliver
+from minference_core.simulator.dialects import DIALECTS, dialect_of
+from minference_core.simulator.faults import FaultPlan
+from minference_core.simulator.limits import Allowance
+from minference_core.simulator.openai_wire import OpenAIWire
+from minference_core.simulator.request_log import RequestLog, Seen, Stats
+from minference_core.simulator.settings import SimulatorSettings
+from minference_core.simulator.wire import Answer, Ask, Refused, Wire
+
+__all__ = ["Simulator"]
+
+_CHAT = "/v1/chat/completions"
+_MESSAGES = "/v1/messages"
+_MODELS = "/v1/models"
+_LARGEST_BODY = 32 * 1024 * 1024  # bytes; Anthropic's limit, and more than OpenAI's context holds
+
+
+class Simulator:
+    """
+    A running server. Enter it to start, leave it to stop.
+
+        async with Simulator(SimulatorSettings(seed=1)) as simulator:
+            ... simulator.url ...
+    """
+
+    def __init__(self, settings: SimulatorSettings | None = None) -> None:
+        self.settings = settings or SimulatorSettings()
+        self._plan = FaultPlan(self.settings.faults, self.settings.seed)
+        self._log = RequestLog(self.settings.log)
+        self._allowances: dict[tuple[str, str], Allowance] = {}
+        self._chat = {name: OpenAIWire(dialect) for name, dialect in DIALECTS.items()}
+        self._messages = AnthropicWire()
+        self._seed = self.settings.seed.to_bytes(16, "little", signed=True)
+        self._runner: web.ServerRunner | None = None
+        self._url = ""
+
+    @property
+    def url(self) -> str:
+        """`http://host:port`, without a slash at the end; empty until it is started."""
+        return self._url
+
+    @property
+    def stats(self) -> Stats:
+        """Counters since the start, kept up to date."""
+        return self._log.stats
+
+    async def __aenter__(self) -> Self:
+        server = web.Server(self._handle, access_log=None, handler_cancellation=True)
+        # A client that hangs must not keep the server from stopping.
+        self._runner = web.ServerRunner(server, shutdown_timeout=0.2, handle_signals=False)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, self.settings.host, self.settings.port, backlog=2048)
+        await site.start()
+        host, port = self._runner.addresses[0][:2]
+        self._url = f"http://{host}:{port}"
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._runner is not None:
+            await self._runner.cleanup()
+            self._runner = None
+        self._log.close()
+
+    async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        path = request.path
+        if request.method == "POST":
+            if path.endswith(_CHAT):
+                return await self._serve(request, self._chat[dialect_of(path).name])
+            if path.endswith(_MESSAGES):
+                return await self._serve(request, self._messages)
+        elif request.method == "GET":
+            if path == "/health":
+                return _json(b'{"status":"ok"}')
+            if path == "/stats":
+                return _json(orjson.dumps(self.stats.as_json()))
+            if path.endswith(_MODELS):
+                return _json(orjson.dumps(self._wire_of(request).model_list()))
+        wire = self._wire_of(request)
+        return _error(wire, wire.no_route(request.method, path), wire.request_id(), {})
+
+    def _wire_of(self, request: web.BaseRequest) -> Wire:
+        anthropic = "anthropic-version" in request.headers or _MESSAGES in request.path
+        return self._messages if anthropic else self._chat[dialect_of(request.path).name]
+
+    async def _serve(self, request: web.BaseRequest, wire: Wire) -> web.StreamResponse:
+        seen = self._log.begin(request.path)
+        try:
+            return await self._respond(request, wire, seen)
+        finally:
+            self._log.finish(seen)  # for those that were given no answer: dropped, hung, left by their client
+
+    async def _respond(self, request: web.BaseRequest, wire: Wire, seen: Seen) -> web.StreamResponse:
+        headers = request.headers
+        seen.client_request_id = headers.get("x-client-request-id")
+        request_id = seen.request_id = wire.request_id()
+        allowance: Allowance | None = None
+        try:
+            raw = await request.read()
+            digest = sha256(raw)
+            seen.body_sha256 = digest.hexdigest()
+            allowance = self._allowance(wire.key(headers), wire)
+            ask = self._admitted(raw, headers, wire, allowance, seen)
+            sent = digest.digest() + (seen.client_request_id or "").encode()
+            sending = self._plan.sending(sent_key := blake2b(sent, digest_size=16).digest())
+            seen.fault = self._plan.fate(sent_key, sending)
+            rng = self._rng(wire, digest.digest(), seen.client_request_id if ask.sampled else None)
+            await self._wait(rng.random())
+            answer = _outcome(wire, ask, rng, seen.fault)
+        except Refused as refused:
+            extra = self._limit_headers(wire, allowance)
+            return self._finish_error(wire, refused, seen, request_id, extra)
+        return await self._finish(request, wire, answer, seen, self._limit_headers(wire, allowance))
+
+    def _admitted(
+        self, raw: bytes, headers: Mapping[str, str], wire: Wire, allowance: Allowance, seen: Seen
+    ) -> Ask:
+        """Read the request and let it through the rate limit; a wrong one counts as a request too."""
+        now = time.monotonic()
+        try:
+            ask = wire.read(_parsed(raw, wire), headers)
+        except Refused:
+            allowance.admit(0, now)
+            raise
+        seen.model, seen.prompt_tokens, seen.max_tokens = ask.model, ask.prompt_tokens, ask.declared_max
+        verdict = allowance.admit(ask.counted_tokens, now)
+        if verdict is not None:
+            raise wire.limited(verdict, ask)
+        return ask
+
+    def _allowance(self, key: str, wire: Wire) -> Allowance:
+        account = (key, wire.provider)
+        allowance = self._allowances.get(account)
+        if allowance is None:
+            settings = self.settings
+            limits = (settings.requests_per_minute, settings.tokens_per_minute)
+            allowance = self._allowances[account] = Allowance(*limits, time.monotonic())
+        return allowance
+
+    def _limit_headers(self, wire: Wire, allowance: Allowance | None) -> dict[str, str]:
+        return {} if allowance is None else wire.limit_headers(allowance, time.monotonic(), time.time())
+
+    def _rng(self, wire: Wire, body: bytes, client_request_id: str | None) -> Random:
+        """The same for the same request, in every process; a sampled one also depends on the client's own id."""
+        digest = blake2b(body, digest_size=16, key=self._seed, person=wire.provider.encode()[:16])
+        if client_request_id is not None:
+            digest.update(client_request_id.encode())
+        return Random(int.from_bytes(digest.digest(), "little"))
+
+    async def _wait(self, draw: float) -> None:
+        if self.settings.latency_ms:
+            spread = 1 + self.settings.latency_jitter * (2 * draw - 1)
+            await asyncio.sleep(self.settings.latency_ms / 1000 * spread)
+
+    def _finish_error(
+        self, wire: Wire, refused: Refused, seen: Seen, request_id: str, extra: dict[str, str]
+    ) -> web.StreamResponse:
+        seen.status = refused.status
+        self._log.finish(seen)
+        return _error(wire, refused, request_id, extra)
+
+    async def _finish(
+        self, request: web.BaseRequest, wire: Wire, answer: Answer, seen: Seen, extra: dict[str, str]
+    ) -> web.StreamResponse:
+        answered = seen.fault not in ("drop", "hang")
+        if answered:
+            seen.status = 200
+            seen.completion_tokens = answer.completion_tokens if seen.fault != "garbage" else 0
+        if seen.fault != "hang":
+            self._log.finish(seen)
+        extra[wire.request_id_header] = seen.request_id or ""
+        return await deliver(request, orjson.dumps(answer.body), extra, seen.fault)
+
+
+def _outcome(wire: Wire, ask: Ask, rng: Random, fault: str | None) -> Answer:
+    if fault == "quota":
+        raise wire.out_of_credit()
+    if fault is not None and fault.isdigit():
+        raise wire.failed(int(fault))
+    return wire.answer(ask, rng, refuse=fault == "refusal")
+
+
+def _parsed(raw: bytes, wire: Wire) -> object:
+    try:
+        return orjson.loads(raw)
+    except orjson.JSONDecodeError:
+        raise wire.not_json() from None
+
+
+def _json(body: bytes) -> web.Response:
+    return web.Response(body=body, content_type="application/json")
+
+
+def _error(wire: Wire, refused: Refused, request_id: str, extra: dict[str, str]) -> web.Response:
+    body = wire.error_body(refused, request_id)
+    kind = "application/json" if body.startswith(b"{") else "text/html"
+    headers = {**extra, **refused.headers, wire.request_id_header: request_id}
+    return web.Response(status=refused.status, body=body, content_type=kind, headers=headers)

@@ -1,0 +1,48 @@
+"""What a simulator is told before it starts."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from minference_core.simulator.faults import check_faults
+
+__all__ = ["SimulatorSettings"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SimulatorSettings:
+    """
+    How the simulator behaves; the defaults are a fast provider with no limits that never fails.
+
+    Args:
+        host: Address to listen on.
+        port: 0 takes any free port; `Simulator.url` says which.
+        seed: Another seed gives other answers and other faults.
+        latency_ms: How long an answer takes. Refusals (400, 401, 429) are immediate, as they are in life.
+        latency_jitter: Fraction of the latency by which it varies: 0.2 is ±20 %.
+        requests_per_minute: Enforced for each (API key, provider); None enforces nothing and declares nothing.
+        tokens_per_minute: Likewise; a request counts with its prompt and its whole output limit, before it runs.
+        faults: Probability of each fault by name; see `parse_fault` for the names.
+        log: File that gets one JSON line for each request, before its answer is sent.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 0
+    seed: int = 0
+    latency_ms: float = 0.0
+    latency_jitter: float = 0.0
+    requests_per_minute: int | None = None
+    tokens_per_minute: int | None = None
+    faults: Mapping[str, float] = field(default_factory=dict)
+    log: Path | None = None
+
+    def __post_init__(self) -> None:
+        check_faults(self.faults)
+        if self.latency_ms < 0:
+            raise ValueError(f"latency_ms is {self.latency_ms}, but an answer cannot come before its request")
+        if not 0 <= self.latency_jitter <= 1:
+            raise ValueError(f"latency_jitter is {self.latency_jitter}, but it is a fraction from 0 to 1")
+        for name in ("requests_per_minute", "tokens_per_minute"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise ValueError(f"{name} is {value}: use at least 1, or None for no limit")

@@ -1,0 +1,23 @@
+"""Thread specs: the user's Parquet rows, read, validated and made into conversations."""
+
+from minference_core.specs.columns import SPEC_COLUMNS, ThreadSpec
+from minference_core.specs.conversations import ConversationMaker, read_conversations
+from minference_core.specs.reader import RowProblem, SpecReport, SpecRow, inspect_specs, read_rows, spec_files
+from minference_core.specs.source import EPOCH, Partition, SpecDefaults, SpecSource
+
+__all__ = [
+    "EPOCH",
+    "SPEC_COLUMNS",
+    "ConversationMaker",
+    "Partition",
+    "RowProblem",
+    "SpecDefaults",
+    "SpecReport",
+    "SpecRow",
+    "SpecSource",
+    "ThreadSpec",
+    "inspect_specs",
+    "read_conversations",
+    "read_rows",
+    "spec_files",
+]

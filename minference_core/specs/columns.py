@@ -1,0 +1,155 @@
+"""
+The columns of a thread spec: what each may hold, and what to do when it holds something else.
+
+Reading files is `reader.py`; becoming a thread is `conversations.py`.
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self, get_args
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    JsonValue,
+    ValidationError,
+    model_validator,
+)
+
+from minference_core.threads import Client, ReasoningEffort, ResponseFormat
+
+__all__ = ["META_PREFIX", "SPEC_COLUMNS", "SpecMessage", "ThreadSpec", "explain"]
+
+META_PREFIX = "meta_"
+
+
+def _parsed_object(value: object) -> object:
+    """A JSON object written as text, as Parquet columns hold it."""
+    if not isinstance(value, str):
+        return value
+    try:
+        parsed = json.loads(value)
+    except ValueError as exc:
+        raise ValueError(f"not valid JSON: {exc}") from exc
+    if not isinstance(parsed, dict):
+        raise ValueError("not a JSON object")  # noqa: TRY004 (pydantic makes a ValueError the row's problem)
+    return parsed
+
+
+JsonObject = Annotated[dict[str, JsonValue], BeforeValidator(_parsed_object)]
+NonEmpty = Annotated[str, Field(min_length=1)]
+
+
+def _without_nulls(value: object) -> object:
+    """A Parquet struct has every field in every row; the ones a message does not use are null."""
+    if isinstance(value, dict):
+        return {name: item for name, item in value.items() if item is not None}
+    return value
+
+
+class SpecMessage(BaseModel):
+    """One message of the history a conversation starts from."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    role: Literal["user", "assistant"]
+    content: NonEmpty
+
+
+HistoryMessage = Annotated[SpecMessage, BeforeValidator(_without_nulls)]
+
+
+class ThreadSpec(BaseModel):
+    """One valid row: one conversation to hold, `samples` times."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    thread_key: NonEmpty
+    prompt: NonEmpty | None = None
+    user_turns: Annotated[tuple[NonEmpty, ...], Field(min_length=1)] | None = None
+    messages: Annotated[tuple[HistoryMessage, ...], Field(min_length=1)] | None = None
+    system_prompt: NonEmpty | None = None
+    client: Client
+    model: NonEmpty
+    max_tokens: Annotated[int, Field(ge=1)] = 400
+    temperature: Annotated[float, Field(ge=0, le=2)] | None = None
+    top_p: Annotated[float, Field(gt=0, le=1)] | None = None
+    seed: int | None = None
+    stop: tuple[NonEmpty, ...] | None = None
+    reasoning_effort: ReasoningEffort | None = None
+    response_format: ResponseFormat = "text"
+    tools: tuple[NonEmpty, ...] | None = None
+    forced_output: NonEmpty | None = None
+    output_schema: JsonObject | None = None
+    samples: Annotated[int, Field(ge=1, le=10_000)] = 1
+    max_steps: Annotated[int, Field(ge=1)] = 10
+    extra_body: JsonObject | None = None
+    meta: dict[str, Any] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        if self.prompt is not None and self.user_turns is not None:
+            raise ValueError("prompt and user_turns are both set: keep one, prompt is one user turn")
+        if self.prompt is None and self.user_turns is None:
+            if self.messages is None:
+                raise ValueError("nothing to say: set one of prompt, user_turns and messages")
+            if self.messages[-1].role != "user":
+                raise ValueError(
+                    "messages ends with the assistant: add the next user turn in prompt or user_turns"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _format_can_be_served(self) -> Self:
+        if self.response_format == "structured_output" and self.output_schema is None:
+            raise ValueError("response_format is structured_output: set output_schema to a JSON schema")
+        return self
+
+
+SPEC_COLUMNS = frozenset(ThreadSpec.model_fields) - {"meta"}
+
+_REMEDIES: Mapping[str, str] = {
+    "thread_key": "give every row a non-empty key that is unique in its partition",
+    "prompt": "set it to the user's words, or leave it null and use user_turns or messages",
+    "user_turns": "a list of non-empty texts, or null",
+    "messages": "a list of {role, content}, role user or assistant; instructions go into system_prompt",
+    "client": f"one of {', '.join(get_args(Client))}, in the row or in the dataset's defaults",
+    "model": "name the model, in the row or in the dataset's defaults",
+    "max_tokens": "a whole number of tokens, 1 or more",
+    "temperature": "a number from 0 to 2, or null",
+    "top_p": "a number above 0 and at most 1, or null",
+    "seed": "a whole number, or null",
+    "stop": "a list of non-empty texts, or null",
+    "reasoning_effort": f"one of {', '.join(get_args(ReasoningEffort))}, or null",
+    "response_format": f"one of {', '.join(get_args(ResponseFormat))}",
+    "output_schema": "a JSON schema as text, or null",
+    "samples": "a whole number from 1 to 10000",
+    "max_steps": "a whole number, 1 or more",
+    "extra_body": "a JSON object as text, or null",
+}
+
+
+def explain(error: ValidationError) -> str:
+    """Every problem of a row: column, value, what is wrong and what to do."""
+    return "; ".join(_sentence(detail) for detail in error.errors(include_url=False))
+
+
+def _sentence(detail: Any) -> str:
+    message = str(detail["msg"]).removeprefix("Value error, ")
+    if not detail["loc"]:
+        return message
+    column = str(detail["loc"][0])
+    where = column + "".join(
+        f"[{step}]" if isinstance(step, int) else f".{step}" for step in detail["loc"][1:]
+    )
+    remedy = _REMEDIES.get(column, "correct it")
+    if detail["type"] == "missing":
+        return f"column {where} is missing: {remedy}"
+    return f"column {where} is {_shown(detail['input'])}: {message} ({remedy})"
+
+
+def _shown(value: object) -> str:
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    return text if len(text) <= 80 else text[:79] + "…"

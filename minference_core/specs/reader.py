@@ -1,0 +1,169 @@
+"""
+Spec files to rows, streaming: a bad row is a row with a problem, a bad file is an error.
+"""
+
+import difflib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pydantic import ValidationError
+
+from minference_core.errors import SpecError
+from minference_core.specs.columns import META_PREFIX, SPEC_COLUMNS, ThreadSpec, explain
+from minference_core.specs.source import SpecSource
+
+__all__ = ["RowProblem", "SpecReport", "SpecRow", "inspect_specs", "read_rows", "spec_files"]
+
+_ROWS_AT_A_TIME = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class RowProblem:
+    """Why one row cannot be run; `row` counts from 1 in its file."""
+
+    file: str
+    row: int
+    thread_key: str | None
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.file} row {self.row} (thread_key {self.thread_key!r}): {self.reason}"
+
+
+@dataclass(frozen=True, slots=True)
+class SpecRow:
+    """One row: a spec, or the problem that kept it from being one."""
+
+    file: str
+    row: int
+    spec: ThreadSpec | None
+    problem: RowProblem | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SpecReport:
+    """What a partition's spec files hold."""
+
+    files: int
+    rows: int
+    valid: int
+    conversations: int
+    invalid: tuple[RowProblem, ...]
+
+
+def spec_files(folder: Path) -> list[Path]:
+    """
+    The partition's files, in the order they are read.
+
+    Raises:
+        SpecError: The folder is missing or holds no Parquet file.
+    """
+    if not folder.is_dir():
+        raise SpecError(f"{folder} does not exist: put the partition's Parquet files there")
+    files = sorted(path for path in folder.glob("*.parquet") if not path.name.startswith("."))
+    if not files:
+        raise SpecError(f"{folder} holds no .parquet file: put the partition's thread specs there")
+    return files
+
+
+def read_rows(source: SpecSource) -> Iterator[SpecRow]:
+    """
+    Every row of the partition, in file and row order, a thousand in memory at a time.
+
+    Raises:
+        SpecError: The folder is missing or empty, or a file is unreadable, empty, or has a column
+            nobody knows; the message names the file.
+    """
+    defaults = source.defaults.model_dump(exclude_none=True)
+    taken: dict[str, str] = {}
+    for path in spec_files(source.folder):
+        with _opened(path) as file:
+            for row, record in enumerate(_records(path, file), start=1):
+                yield _row(path.name, row, record, defaults, taken)
+
+
+def inspect_specs(source: SpecSource) -> SpecReport:
+    """
+    Count and check everything, spend nothing.
+
+    Raises:
+        SpecError: As `read_rows`.
+    """
+    rows = conversations = 0
+    invalid: list[RowProblem] = []
+    for row in read_rows(source):
+        rows += 1
+        if row.spec is not None:
+            conversations += row.spec.samples
+        if row.problem is not None:
+            invalid.append(row.problem)
+    return SpecReport(
+        files=len(spec_files(source.folder)),
+        rows=rows,
+        valid=rows - len(invalid),
+        conversations=conversations,
+        invalid=tuple(invalid),
+    )
+
+
+def _opened(path: Path) -> pq.ParquetFile:
+    try:
+        file = pq.ParquetFile(path)
+    except (pa.ArrowInvalid, OSError) as exc:
+        raise SpecError(f"{path} cannot be read as Parquet: {exc}. Write it again, or remove it") from exc
+    if file.metadata.num_rows == 0:
+        raise SpecError(f"{path} has no rows: write it again, or remove it")
+    _check_columns(path, file.schema_arrow.names)
+    return file
+
+
+def _check_columns(path: Path, names: list[str]) -> None:
+    unknown = [name for name in names if name not in SPEC_COLUMNS and not name.startswith(META_PREFIX)]
+    if unknown:
+        hints = {name: difflib.get_close_matches(name, SPEC_COLUMNS, n=1) for name in unknown}
+        said = ", ".join(
+            f"{name!r}" + (f" (did you mean {near[0]!r}?)" if near else "") for name, near in hints.items()
+        )
+        raise SpecError(
+            f"{path} has unknown columns: {said}. Rename them, or prefix them with {META_PREFIX!r}"
+        )
+    if "thread_key" not in names:
+        raise SpecError(f"{path} has no column 'thread_key': add one that is unique in the partition")
+
+
+def _records(path: Path, file: pq.ParquetFile) -> Iterator[dict[str, Any]]:
+    try:
+        for batch in file.iter_batches(batch_size=_ROWS_AT_A_TIME):
+            yield from batch.to_pylist()
+    except (pa.ArrowInvalid, OSError) as exc:
+        raise SpecError(f"{path} is damaged: {exc}. Write it again, or remove it") from exc
+
+
+def _row(
+    file: str, row: int, record: dict[str, Any], defaults: dict[str, Any], taken: dict[str, str]
+) -> SpecRow:
+    given = {name: value for name, value in record.items() if value is not None}
+    meta = {name: given.pop(name) for name in list(given) if name.startswith(META_PREFIX)}
+    key = given.get("thread_key")
+    if given.get("client", defaults.get("client")) != defaults.get("client"):
+        defaults = {
+            name: value for name, value in defaults.items() if name != "model"
+        }  # it is another client's
+    try:
+        spec = ThreadSpec.model_validate({**defaults, **given, "meta": meta})
+    except ValidationError as exc:
+        return SpecRow(
+            file, row, None, RowProblem(file, row, None if key is None else str(key), explain(exc))
+        )
+    if spec.thread_key in taken:
+        reason = (
+            f"column thread_key is {spec.thread_key!r}: already used in {taken[spec.thread_key]} "
+            f"(keys are unique in a partition: rename one, or use samples to ask the same thing again)"
+        )
+        return SpecRow(file, row, None, RowProblem(file, row, spec.thread_key, reason))
+    taken[spec.thread_key] = f"{file} row {row}"
+    return SpecRow(file, row, spec)

@@ -1,0 +1,72 @@
+"""Where thread specs come from: a dataset's partition, its folder and its defaults."""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, JsonValue
+
+from minference_core import ids
+
+__all__ = ["EPOCH", "Partition", "SpecDefaults", "SpecSource"]
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Partition:
+    """
+    One key of a dataset.
+
+    `instant` (UTC) is the start of its day, `EPOCH` for a named one: it is when everything in it is
+    said to be born, so that making the partition again makes the same ids.
+    """
+
+    dataset: str
+    key: str
+    instant: datetime = EPOCH
+
+
+class SpecDefaults(BaseModel):
+    """What a dataset says for every row whose column is absent or null; same names as the columns."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    client: str | None = None
+    model: str | None = None
+    system_prompt: str | None = None
+    max_tokens: int | None = None
+    temperature: float | None = None
+    top_p: float | None = None
+    seed: int | None = None
+    stop: tuple[str, ...] | None = None
+    reasoning_effort: str | None = None
+    response_format: str | None = None
+    output_schema: str | dict[str, JsonValue] | None = None
+    samples: int | None = None
+    max_steps: int | None = None
+    extra_body: str | dict[str, JsonValue] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SpecSource:
+    """A partition's spec files, and how its rows are to be read."""
+
+    partition: Partition
+    folder: Path
+    defaults: SpecDefaults
+    generation: int = 0
+
+    def fingerprint(self) -> str:
+        """The same while neither a file nor a default changes."""
+        files = [
+            [path.name, path.stat().st_size, _digest(path)] for path in sorted(self.folder.glob("*.parquet"))
+        ]
+        defaults = self.defaults.model_dump(mode="json", exclude_none=True)
+        return str(ids.hash_uuid("specs", files, defaults, self.generation))
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

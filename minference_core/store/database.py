@@ -1,0 +1,166 @@
+"""
+The private DuckDB file: opened by whoever holds the fold lock, and by nobody else.
+
+What a fold does with it is in `fold.py`; what users open is a copy (`publish.py`).
+"""
+
+import hashlib
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from importlib import resources
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+
+from minference_core.errors import StoreError
+from minference_core.store.segments import Segment
+from minference_core.store.tables import KEYS
+
+__all__ = ["Database", "opened", "quoted"]
+
+# DuckDB 2.0 would otherwise write a file that 1.5 and its command line cannot read; and with the default
+# of 1.5, zstd is silently left out.
+_STORAGE_VERSION = "v1.5.0"
+_SCHEMA_VERSION = "1"
+
+
+@contextmanager
+def opened(path: Path) -> Iterator["Database"]:
+    """
+    The store at `path`, made if it is not there, and nothing left in its log when it is closed.
+
+    Raises:
+        StoreError: Somebody has the file open, or it is not a store this code can write.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # DuckDB spills beside the database; for one in memory that would be the working directory.
+    connection = duckdb.connect(config={"temp_directory": str(path.with_suffix(".spill"))})
+    try:
+        _attach(connection, path)
+        yield Database(connection)
+        connection.execute("checkpoint store")
+    finally:
+        connection.close()
+
+
+def quoted(text: str) -> str:
+    """A string as an SQL literal, for the few places that take no parameter."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+class Database:
+    """What the fold asks of the open store."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+        self._connection = connection
+
+    def has(self, segment: str) -> bool:
+        """Whether that segment was taken in before."""
+        found = self._connection.execute("select 1 from segment where segment_id = $1", [segment])
+        return found.fetchone() is not None
+
+    def append(self, segment: Segment) -> dict[str, int]:
+        """
+        Take in a segment: all of it or, on any error, nothing.
+
+        Returns:
+            Rows added to each table; those that were there already are not.
+        """
+        # Outside of the transaction, where an error would keep them from being taken back.
+        with _registered(self._connection, segment.tables), _transaction(self._connection):
+            added = {name: self._append_rows(name, rows) for name, rows in segment.tables.items()}
+            self._connection.execute(
+                "insert into segment values ($1, $2, $3, $4)",
+                [segment.name, segment.mat_id, segment.rows, datetime.now(UTC).replace(tzinfo=None)],
+            )
+        return added
+
+    def define(self, definitions: Sequence[str]) -> None:
+        """Make the views and macros those given, unless they are already."""
+        digest = hashlib.sha256("\n;\n".join(definitions).encode()).hexdigest()
+        if self._info("definitions") == digest:
+            return
+        with _transaction(self._connection):
+            for statement in definitions:
+                self._connection.execute(statement)
+            self._connection.execute("delete from store_info where key = 'definitions'")
+            self._connection.execute("insert into store_info values ('definitions', $1)", [digest])
+
+    def state(self) -> str:
+        """What a copy made now would hold: equal for equal contents, and for nothing else."""
+        row = self._connection.execute("select count(*) from segment").fetchone()
+        segments = row[0] if row else 0
+        return f"{self._info('store_id')} {segments} {self._info('definitions')}"
+
+    def _append_rows(self, name: str, rows: pa.Table) -> int:
+        first = KEYS[name][0]
+        keys = ", ".join(KEYS[name])
+        # `name` and `keys` are ours, from tables.py. The range keeps the join from reading the whole table.
+        statement = f"""
+            insert into {name} by name
+            select given.* from new_{name} as given
+            anti join (select {keys} from {name} where {first} between $1 and $2) as known using ({keys})
+        """  # noqa: S608
+        # A segment is sorted by its key, so its ends are its bounds.
+        bounds = [rows.column(first)[0].as_py(), rows.column(first)[-1].as_py()]
+        added = self._connection.execute(statement, bounds).fetchone()
+        return int(added[0]) if added else 0
+
+    def _info(self, key: str) -> str | None:
+        row = self._connection.execute("select value from store_info where key = $1", [key]).fetchone()
+        return None if row is None else str(row[0])
+
+
+def _attach(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
+    try:
+        connection.execute(f"attach {quoted(str(path))} as store (storage_version '{_STORAGE_VERSION}')")
+    except duckdb.Error as error:
+        raise StoreError(
+            f"cannot open {path}: {error}. It is the project's own file: close whatever has it open "
+            f"and query the published copy instead"
+        ) from error
+    connection.execute("use store")
+    tables = {row[0] for row in connection.execute("select table_name from duckdb_tables()").fetchall()}
+    if "store_info" not in tables:
+        _create(connection)
+    made_for = Database(connection)._info("schema_version")  # noqa: SLF001  (same module)
+    if made_for != _SCHEMA_VERSION:
+        raise StoreError(
+            f"{path} has the tables of schema {made_for}, this code writes schema {_SCHEMA_VERSION}: "
+            f"use the version of minference that made it, or a later one"
+        )
+
+
+def _create(connection: duckdb.DuckDBPyConnection) -> None:
+    schema = resources.files(__package__).joinpath("sql/schema.sql").read_text(encoding="utf-8")
+    with _transaction(connection):
+        connection.execute(schema)
+        connection.execute(
+            "insert into store_info values ('schema_version', $1), ('store_id', $2)",
+            [_SCHEMA_VERSION, str(uuid.uuid4())],
+        )
+
+
+@contextmanager
+def _registered(connection: duckdb.DuckDBPyConnection, tables: Mapping[str, pa.Table]) -> Iterator[None]:
+    try:
+        for name, rows in tables.items():
+            connection.register(f"new_{name}", rows)
+        yield
+    finally:
+        for name in tables:
+            connection.unregister(f"new_{name}")
+
+
+@contextmanager
+def _transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    connection.execute("begin")
+    try:
+        yield
+    except BaseException:
+        connection.execute("rollback")
+        raise
+    connection.execute("commit")

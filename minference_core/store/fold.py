@@ -1,0 +1,150 @@
+"""
+The fold: every waiting segment goes into the private DuckDB file, and a copy is published.
+
+One process folds at a time; one that finds the lock taken leaves its segments to the holder, who looks
+at the inbox again after letting go of the lock. A crash at any moment loses nothing: a segment is deleted
+only after its transaction, and one that is recorded is not taken in twice.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import duckdb
+from filelock import FileLock, Timeout
+
+from minference_core.errors import StoreError
+from minference_core.store.database import Database, opened
+from minference_core.store.publish import publish
+from minference_core.store.segments import discard, read_segment, reject, sweep, waiting
+
+__all__ = ["FoldReport", "Store"]
+
+
+@dataclass(frozen=True, slots=True)
+class FoldReport:
+    """
+    What one call of `Store.fold` did.
+
+    `busy` means that another process holds the lock and takes in what was waiting.
+    """
+
+    segments: int = 0
+    already: int = 0
+    added: Mapping[str, int] = field(default_factory=dict)
+    published: bool = False
+    busy: bool = False
+
+
+@dataclass(slots=True)
+class _Tally:
+    segments: int = 0
+    already: int = 0
+    added: Counter[str] = field(default_factory=Counter)
+    published: bool = False
+    rejected: list[str] = field(default_factory=list)
+
+
+class Store:
+    """The store in one data folder: its inbox, its private file and its published file."""
+
+    def __init__(self, data: Path, definitions: Sequence[str]) -> None:
+        """
+        Name the store; nothing is read or made yet.
+
+        Args:
+            data: The folder with `inbox/`, `.store/` and `minference.duckdb`.
+            definitions: `create or replace` statements of the views and macros that the file is to have.
+        """
+        self._inbox = data / "inbox"
+        self._private = data / ".store" / "store.duckdb"
+        self._lock = data / ".store" / "fold.lock"
+        self._mark = data / ".store" / "published"
+        self._published = data / "minference.duckdb"
+        self._definitions = tuple(definitions)
+
+    @property
+    def published(self) -> Path:
+        """The file that users open; there after the first fold."""
+        return self._published
+
+    def fold(self, wait_s: float = 0.0) -> FoldReport:
+        """
+        Take in every waiting segment and publish, unless another process is at it.
+
+        Publishes once for all that was waiting, and only if the published file would be different.
+
+        Args:
+            wait_s: How long to wait for another process's fold. With 0 what is waiting is left to it.
+
+        Raises:
+            StoreError: A segment is damaged; it was moved aside and all others are in. Or the private
+                file cannot be opened.
+        """
+        tally = _Tally()
+        busy = not self._fold_once(tally, wait_s)
+        # A process that found the lock taken has left its segments to us, perhaps after we had looked.
+        while not busy and waiting(self._inbox) and self._fold_once(tally, 0.0):
+            pass
+        if tally.rejected:
+            raise StoreError(
+                "damaged segments were moved aside, everything else is in the store: "
+                + "; ".join(tally.rejected)
+                + ". Materialize their partitions again, then delete the moved folders"
+            )
+        return FoldReport(tally.segments, tally.already, dict(tally.added), tally.published, busy)
+
+    def _fold_once(self, tally: _Tally, wait_s: float) -> bool:
+        with _held(self._lock, wait_s) as held:
+            if not held:
+                return False
+            sweep(self._inbox)
+            with opened(self._private) as database:
+                database.define(self._definitions)
+                for folder in waiting(self._inbox):
+                    _take(database, folder, tally)
+                state = database.state()
+            self._publish(state, tally)
+        return True
+
+    def _publish(self, state: str, tally: _Tally) -> None:
+        # What is published is noted beside it: the published file itself may be open elsewhere, for
+        # writing too, and DuckDB would then refuse to open it here.
+        if self._published.exists() and self._mark.exists() and self._mark.read_text() == state:
+            return
+        publish(self._private, self._published)
+        self._mark.write_text(state)
+        tally.published = True
+
+
+def _take(database: Database, folder: Path, tally: _Tally) -> None:
+    if database.has(folder.name):
+        discard(folder)
+        tally.already += 1
+        return
+    try:
+        added = database.append(read_segment(folder))
+    except (StoreError, duckdb.DataError, duckdb.IntegrityError) as error:
+        tally.rejected.append(f"{reject(folder)} ({error})")
+        return
+    discard(folder)
+    tally.segments += 1
+    tally.added.update(added)
+
+
+@contextmanager
+def _held(path: Path, wait_s: float) -> Iterator[bool]:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # Not the fallback that leaves a lock file behind when its holder is killed.
+    lock = FileLock(path, fallback_to_soft=False)
+    try:
+        lock.acquire(timeout=wait_s)
+    except Timeout:
+        yield False
+        return
+    try:
+        yield True
+    finally:
+        lock.release()

@@ -1,0 +1,5 @@
+"""Tools: what a model may be asked to call or to fill in."""
+
+from minference_core.tools.structured import StructuredTool
+
+__all__ = ["StructuredTool"]
