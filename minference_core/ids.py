@@ -14,7 +14,15 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-__all__ = ["canonical_json", "content_hash", "hash_uuid", "lineage_id", "prefixed_uuid", "version_id"]
+__all__ = [
+    "canonical_json",
+    "content_hash",
+    "hash_uuid",
+    "lineage_id",
+    "parse_json",
+    "prefixed_uuid",
+    "version_id",
+]
 
 _VERSION_8 = 0x8 << 76
 _VARIANT = 0b10 << 62
@@ -49,12 +57,12 @@ def lineage_id(birth: datetime, *names: str | int) -> UUID:
 
 def version_id(kind: str, lineage: UUID, parent: UUID | None, content: Mapping[str, Any]) -> UUID:
     """The id of one immutable version; its time prefix is its lineage's."""
-    return prefixed_uuid(lineage, [kind, lineage, parent, content])
+    return _uuid8(lineage.int >> 80, _digest([kind, lineage, parent, content]))
 
 
-def prefixed_uuid(lineage: UUID, named: object) -> UUID:
+def prefixed_uuid(lineage: UUID, *names: object) -> UUID:
     """An id for something that belongs to a lineage, kept beside it by the same time prefix."""
-    return _uuid8(lineage.int >> 80, _digest(named))
+    return _uuid8(lineage.int >> 80, _digest([lineage, *names]))
 
 
 def content_hash(kind: str, content: Mapping[str, Any]) -> UUID:
@@ -81,3 +89,24 @@ def _as_json(value: object) -> str:
     if isinstance(value, UUID):
         return str(value)
     raise TypeError(f"{type(value).__name__} has no canonical JSON form")
+
+
+def parse_json(text: str) -> Any:
+    """
+    JSON that can be written again: no NaN or infinity, no half of a surrogate pair, no bottomless nesting.
+
+    Raises:
+        ValueError: It is not JSON, or says one of these.
+    """
+    try:
+        value = json.loads(text, parse_constant=_refuse_constant)
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError as exc:
+        raise ValueError("it holds half of a surrogate pair") from exc
+    except RecursionError as exc:
+        raise ValueError("it is nested too deeply") from exc
+    return value
+
+
+def _refuse_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not JSON")

@@ -8,10 +8,10 @@ from aiolimiter import AsyncLimiter
 from minference_core.engine.limits import LaneLimits
 from minference_core.errors import RequestTooLarge
 
-__all__ = ["Gate"]
+__all__ = ["BURST_S", "Gate"]
 
 # Providers enforce minutes in seconds, so the bucket holds a little less than one second's worth.
-_BURST_S = 0.9
+BURST_S = 0.9
 
 
 class Gate:
@@ -61,7 +61,7 @@ def _bucket(per_minute: int | None) -> AsyncLimiter | None:
     if per_minute is None:
         return None
     per_second = per_minute / 60
-    capacity = max(1.0, per_second * _BURST_S)
+    capacity = max(1.0, per_second * BURST_S)
     return AsyncLimiter(capacity, capacity / per_second)
 
 

@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
+import orjson
+
 from minference_core import ids
 from minference_core.entities import Entity
 from minference_core.specs import Partition
@@ -60,7 +62,7 @@ def thread_row(
         "use_history": True,
         "request_key": request_key,
         "generation": conversation.generation,
-        "meta": json.dumps(meta, ensure_ascii=False, default=str) if meta else None,
+        "meta": meta_json(meta),
     }
 
 
@@ -119,7 +121,7 @@ def exchange_row(
     tokens = recorded["prompt_tokens"], recorded["completion_tokens"]
     return {
         **{column: recorded[column] for column in _SHARED_EXCHANGE_COLUMNS},
-        "id": ids.prefixed_uuid(lineage, name),
+        "id": ids.prefixed_uuid(lineage, *name),
         "mat_id": mat_id,
         "request_key": key,
         "dataset": partition.dataset,
@@ -133,6 +135,11 @@ def exchange_row(
         "sent_at": naive_utc(recorded["sent_at"]),
         "finished_at": naive_utc(recorded["finished_at"]) if recorded["finished_at"] else None,
     }
+
+
+def meta_json(meta: Row) -> str | None:
+    """A spec row's `meta_*` columns as JSON, whatever types they have; None when there are none."""
+    return orjson.dumps(meta, default=str, option=orjson.OPT_NON_STR_KEYS).decode() if meta else None
 
 
 def naive_utc(at: datetime) -> datetime:

@@ -43,8 +43,11 @@ __all__ = ["VersionReport", "write_versions"]
 
 E = TypeVar("E", bound=Entity)
 
-# Well under the store's row group, as one conversation's rows are added at once.
+# Well under the store's row group, as one conversation's rows are added at once; and so few bytes
+# of text that a fold's memory stays small whatever people write.
 _SEGMENT_ROWS = 60_000
+_SEGMENT_BYTES = 64_000_000
+_WIDE = ("content", "reasoning", "response_body")
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,15 +125,18 @@ class _SegmentWriter:
         self._inbox = inbox
         self._mat_id = mat_id
         self._rows: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
+        self._bytes = 0
         self.counts: defaultdict[str, int] = defaultdict(int)
         self.segments: list[str] = []
 
     def add(self, name: str, row: dict[str, Any]) -> None:
         self._rows[name].append(row)
+        self._bytes += sum(len(row.get(column) or "") for column in _WIDE)
         self.counts[name] += 1
 
     def flush_if_full(self) -> None:
-        if max(map(len, self._rows.values()), default=0) >= _SEGMENT_ROWS:
+        rows = max(map(len, self._rows.values()), default=0)
+        if rows >= _SEGMENT_ROWS or self._bytes >= _SEGMENT_BYTES:
             self.flush()
 
     def flush(self) -> None:
@@ -139,6 +145,7 @@ class _SegmentWriter:
         write_segment(self._inbox, name, self._mat_id, tables)
         self.segments.append(name)
         self._rows.clear()
+        self._bytes = 0
 
 
 class _PartitionRows:

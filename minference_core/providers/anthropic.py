@@ -62,7 +62,7 @@ class Anthropic:
     def decode(self, body: object) -> Reply:
         top = mapping(body, "the body")
         if top.get("type") == "error":
-            raise Undecodable(f"an error inside a 200: {top.get('error')}")
+            raise Undecodable(f"an error inside a 200: {top.get('error')!r}")
         blocks = top.get("content")
         if not isinstance(blocks, list):
             raise Undecodable("content is missing or not a list")
@@ -94,8 +94,8 @@ def _output_config(thread: ChatThread) -> JsonObject:
 
 def _joined(blocks: list[Any], kind: str) -> str:
     """The text of every block of one type, in order."""
-    found = (b.get(kind) for b in blocks if isinstance(b, dict) and b.get("type") == kind)
-    return "".join(text for text in found if isinstance(text, str))
+    found = (text_or_none(b.get(kind)) for b in blocks if isinstance(b, dict) and b.get("type") == kind)
+    return "".join(text for text in found if text is not None)
 
 
 def _usage(value: object) -> Usage:

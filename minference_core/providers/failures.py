@@ -5,10 +5,10 @@ One exception, with its reason: a context that is too long has no code of its ow
 vLLM, so there the documented sentence is all there is to go by.
 """
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
+from minference_core import ids
 from minference_core.errors import ErrorClass
 
 __all__ = ["classify", "retry_after_s"]
@@ -83,7 +83,7 @@ def retry_after_s(headers: Mapping[str, str]) -> float | None:
 def _error_object(body: str) -> dict[str, Any]:
     """The `error` object of any of the documented error bodies; {} for anything else."""
     try:
-        parsed = json.loads(body)
+        parsed = ids.parse_json(body)
     except ValueError:
         return {}
     if not isinstance(parsed, dict):

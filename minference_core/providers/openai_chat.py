@@ -13,6 +13,7 @@ from minference_core.errors import Undecodable
 from minference_core.providers.asked import check
 from minference_core.providers.base import JsonObject, WireRequest
 from minference_core.providers.reading import count, mapping, text_or_none
+from minference_core.providers.strict import is_strict_legal
 from minference_core.threads import ChatThread, FinishReason, Reply, Usage
 
 __all__ = ["LITELLM", "OPENAI", "OPENROUTER", "VLLM", "Dialect", "OpenAIChat"]
@@ -75,7 +76,7 @@ class OpenAIChat:
     def decode(self, body: object) -> Reply:
         top = mapping(body, "the body")
         if error := top.get("error"):
-            raise Undecodable(f"an error inside a 200: {error}")
+            raise Undecodable(f"an error inside a 200: {error!r}")
         choices = top.get("choices")
         if not isinstance(choices, list) or not choices:
             raise Undecodable("choices is empty or missing")
@@ -122,7 +123,7 @@ def _response_format(thread: ChatThread) -> JsonObject:
             "name": output.name,
             "description": output.description,
             "schema": output.json_schema,
-            "strict": output.strict_schema,
+            "strict": output.strict_schema and is_strict_legal(output.json_schema),
         },
     }
 

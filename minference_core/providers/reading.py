@@ -4,6 +4,8 @@ from typing import Any
 
 from minference_core.errors import Undecodable
 
+_MOST_TOKENS = 2**31 - 1  # what the store's columns hold; nobody was ever billed for more
+
 __all__ = ["count", "mapping", "text_or_none"]
 
 
@@ -20,10 +22,23 @@ def mapping(value: object, what: str) -> dict[str, Any]:
 
 
 def text_or_none(value: object) -> str | None:
-    return value if isinstance(value, str) else None
+    """A text; half a surrogate pair, which UTF-8 cannot say, becomes "?", and stays in the raw body."""
+    if not isinstance(value, str):
+        return None
+    return value.encode("utf-8", "replace").decode() if not _is_utf8(value) else value
+
+
+def _is_utf8(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def count(value: object, field: str) -> int | None:
     """A number of tokens in an object that may lack it, or not be an object at all."""
     number = value.get(field) if isinstance(value, dict) else None
-    return number if isinstance(number, int) and not isinstance(number, bool) else None
+    if not isinstance(number, int) or isinstance(number, bool):
+        return None
+    return number if 0 <= number <= _MOST_TOKENS else None

@@ -10,7 +10,7 @@ __all__ = ["deliver"]
 
 _SLOW_PIECES = 10
 _SLOW_S = 2.0
-_GARBAGE = b"<!DOCTYPE html>\n<html><head><title>Just a moment...</title></head><body>Checking your browser</body></html>\n"
+_GARBAGE = b"<!DOCTYPE html>\n<html><head><title>Just a moment...</title></head><body></body></html>\n"
 
 
 async def deliver(

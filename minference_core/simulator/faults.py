@@ -45,7 +45,7 @@ def check_faults(faults: Mapping[str, float]) -> None:
     Refuse what cannot be injected.
 
     Raises:
-        ValueError: An unknown name, a number that is no probability, or probabilities that add up to more than 1.
+        ValueError: An unknown name, a number that is no probability, or a sum above 1.
     """
     for name, probability in faults.items():
         if name not in FAULT_NAMES and not _is_error_status(name):

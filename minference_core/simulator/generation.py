@@ -10,9 +10,8 @@ from typing import Any, Literal
 
 import orjson
 
-from minference_core.simulator.json_wanted import ANY_OBJECT, wanted_schema
+from minference_core.simulator.json_values import ANY_OBJECT, schema_value, wanted_schema
 from minference_core.simulator.replies import reply_text
-from minference_core.simulator.schema_values import schema_value
 from minference_core.simulator.tokens import count_tokens, cut
 from minference_core.simulator.wire import Ask, ToolSpec
 

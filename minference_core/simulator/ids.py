@@ -1,24 +1,37 @@
 """Names as providers make them: random letters and digits after a prefix."""
 
 import os
-from random import Random
+from hashlib import blake2b
 
-__all__ = ["fresh_hex", "fresh_id", "made_id"]
+__all__ = ["Ids", "fresh_hex", "fresh_id"]
 
 _BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-_BASE58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 
 
-def made_id(prefix: str, rng: Random, length: int = 24) -> str:
-    """An id that belongs to an answer, so the same answer has the same id."""
-    return prefix + "".join(rng.choices(_BASE62, k=length))
+class Ids:
+    """
+    The ids inside one answer: another sending of the same request gets others, another run the same again.
+    """
+
+    def __init__(self, sending: bytes) -> None:
+        self._sending = sending
+        self._made = 0
+
+    def make(self, prefix: str, length: int = 24) -> str:
+        self._made += 1
+        digest = blake2b(bytes([self._made % 256]), digest_size=length, key=self._sending).digest()
+        return prefix + _spelt(digest)
 
 
 def fresh_id(prefix: str, length: int = 24) -> str:
     """An id no other response ever had."""
-    return prefix + "".join([_BASE58[byte % 58] for byte in os.urandom(length)])
+    return prefix + _spelt(os.urandom(length))
 
 
 def fresh_hex() -> str:
     """32 hexadecimal digits."""
     return os.urandom(16).hex()
+
+
+def _spelt(raw: bytes) -> str:
+    return "".join([_BASE62[byte % 62] for byte in raw])

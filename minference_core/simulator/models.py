@@ -1,8 +1,8 @@
 """
 Which model takes what: a table of name prefixes, the longest that fits decides.
 
-Sources: OpenAI's and Anthropic's SDK types and error messages of November 2026. A name no row fits gets the newest
-family's rules where the provider would know it, and a 404 where it would not.
+Sources: OpenAI's and Anthropic's SDK types and error messages of November 2026. The row with the bare prefix
+is for names newer than this table: the newest family's rules. A name no row fits is a 404.
 """
 
 from dataclasses import dataclass

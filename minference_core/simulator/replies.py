@@ -10,15 +10,19 @@ from random import Random
 __all__ = ["keywords", "refusal_text", "reply_text"]
 
 _WORD = re.compile(r"[^\W_](?:[\w'’-]{0,22}[^\W_])?")
-_READ_CHARACTERS = 3000  # of a long prompt only the end is read: that is where the question is
+_EDGES = "\"'`.,;:!?()[]{}<>*_/\\|…–—“”„‘’«»¿¡。、，！？「」（）-"
+_INNER = str.maketrans("", "", "-'’")
+_MOST_WORDS = 60
+_READ_CHARACTERS = 1000  # of a long prompt only the end is read: that is where the question is
 
-_COMMON = frozenset(
-    "about above after again also and any are because been before being between both but can could did does doing"
-    " each for from give had has have here how into its just like make many may might more most much must name not"
-    " now off one only other our out over please same shall she should some such tell than that the their them then"
-    " there these they this those through too under until use very was well were what when where which while who"
-    " whom why will with would write you your".split()
-)
+_FILLERS = """
+about above after again also and any are because been before being between both but can could did does doing
+each for from give had has have here how into its just like make many may might more most much must name not
+now off one only other our out over please same shall she should some such tell than that the their them
+then there these they this those through too under until use very was well were what when where which while
+who whom why will with would write you your
+"""
+_COMMON = frozenset(_FILLERS.split())
 
 _SHORT = (
     "Yes: {a} first, then {b}.",
@@ -87,7 +91,7 @@ def reply_text(rng: Random, topic: str, earlier: str = "") -> str:
         earlier: What was asked before that, or nothing; a later turn then refers to it.
     """
     words = keywords(topic) or ["that", "this"]
-    length = int(4 + 116 * rng.random() ** 1.7)
+    length = int(4 + 116 * rng.random() ** 1.7)  # mostly short, sometimes long
     if length < 12:
         return _fill(rng, rng.choice(_SHORT), words, "")
     echoes = keywords(earlier)
@@ -125,6 +129,14 @@ def _fill(rng: Random, template: str, words: list[str], echo: str) -> str:
 
 def keywords(text: str) -> list[str]:
     """The telling words of a text, each once, in their order."""
-    words = _WORD.findall(text[-_READ_CHARACTERS:])
-    telling = [w for w in words if (len(w) > 3 or not w.isascii()) and w.lower() not in _COMMON]
-    return list(dict.fromkeys(telling or words))[:60]
+    text = text[-_READ_CHARACTERS:]
+    words = dict.fromkeys([word.strip(_EDGES) for word in text.split()])
+    telling = [word for word in words if _tells(word)]
+    # Without spaces, as in Chinese, or with nothing but small words: whatever there is.
+    return (telling or list(dict.fromkeys(_WORD.findall(text))))[-_MOST_WORDS:]
+
+
+def _tells(word: str) -> bool:
+    if not 3 < len(word) < 25 and word.isascii():
+        return False
+    return word.lower() not in _COMMON and word.translate(_INNER).isalnum()

@@ -1,8 +1,8 @@
 """
 What the simulator saw: one JSON line for each request, and counters.
 
-A line reaches the operating system before the answer it is about is sent, so whoever has an answer can rely on
-its line being there, even if the simulator is killed.
+A line reaches the operating system before the answer it is about is sent, so whoever has an answer can rely
+on its line being there, even if the simulator is killed.
 """
 
 import os

@@ -16,12 +16,13 @@ from typing import Self
 import orjson
 from aiohttp import web
 
-from minference_core.simulator.anthropic_wire import AnthropicWire
+from minference_core.simulator.anthropic.wire import AnthropicWire
 from minference_core.simulator.delivery import deliver
-from minference_core.simulator.dialects import DIALECTS, dialect_of
 from minference_core.simulator.faults import FaultPlan
+from minference_core.simulator.ids import Ids
 from minference_core.simulator.limits import Allowance
-from minference_core.simulator.openai_wire import OpenAIWire
+from minference_core.simulator.openai.dialects import DIALECTS, dialect_of
+from minference_core.simulator.openai.wire import OpenAIWire
 from minference_core.simulator.request_log import RequestLog, Seen, Stats
 from minference_core.simulator.settings import SimulatorSettings
 from minference_core.simulator.wire import Answer, Ask, Refused, Wire
@@ -114,17 +115,15 @@ class Simulator:
         request_id = seen.request_id = wire.request_id()
         allowance: Allowance | None = None
         try:
-            raw = await request.read()
+            raw = await _received(request, wire)
             digest = sha256(raw)
             seen.body_sha256 = digest.hexdigest()
             allowance = self._allowance(wire.key(headers), wire)
             ask = self._admitted(raw, headers, wire, allowance, seen)
-            sent = digest.digest() + (seen.client_request_id or "").encode()
-            sending = self._plan.sending(sent_key := blake2b(sent, digest_size=16).digest())
-            seen.fault = self._plan.fate(sent_key, sending)
+            ids = self._sending(wire, digest.digest(), seen)
             rng = self._rng(wire, digest.digest(), seen.client_request_id if ask.sampled else None)
             await self._wait(rng.random())
-            answer = _outcome(wire, ask, rng, seen.fault)
+            answer = _outcome(wire, ask, rng, ids, seen.fault)
         except Refused as refused:
             extra = self._limit_headers(wire, allowance)
             return self._finish_error(wire, refused, seen, request_id, extra)
@@ -158,8 +157,16 @@ class Simulator:
     def _limit_headers(self, wire: Wire, allowance: Allowance | None) -> dict[str, str]:
         return {} if allowance is None else wire.limit_headers(allowance, time.monotonic(), time.time())
 
+    def _sending(self, wire: Wire, body: bytes, seen: Seen) -> Ids:
+        """Decide the fate of this sending of the request; gives the ids of its answer."""
+        sent = f"{wire.provider}/{seen.client_request_id or ''}/".encode() + body
+        request = blake2b(sent, digest_size=16, key=self._seed).digest()
+        count = self._plan.sending(request)
+        seen.fault = self._plan.fate(request, count)
+        return Ids(request + count.to_bytes(8, "little"))
+
     def _rng(self, wire: Wire, body: bytes, client_request_id: str | None) -> Random:
-        """The same for the same request, in every process; a sampled one also depends on the client's own id."""
+        """The same for the same request in every process; a sampled one also depends on the client's id."""
         digest = blake2b(body, digest_size=16, key=self._seed, person=wire.provider.encode()[:16])
         if client_request_id is not None:
             digest.update(client_request_id.encode())
@@ -190,12 +197,21 @@ class Simulator:
         return await deliver(request, orjson.dumps(answer.body), extra, seen.fault)
 
 
-def _outcome(wire: Wire, ask: Ask, rng: Random, fault: str | None) -> Answer:
+def _outcome(wire: Wire, ask: Ask, rng: Random, ids: Ids, fault: str | None) -> Answer:
     if fault == "quota":
         raise wire.out_of_credit()
     if fault is not None and fault.isdigit():
         raise wire.failed(int(fault))
-    return wire.answer(ask, rng, refuse=fault == "refusal")
+    return wire.answer(ask, rng, ids, refuse=fault == "refusal")
+
+
+async def _received(request: web.BaseRequest, wire: Wire) -> bytes:
+    body = bytearray()
+    while chunk := await request.content.readany():
+        body += chunk
+        if len(body) > _LARGEST_BODY:
+            raise wire.failed(413)
+    return bytes(body)
 
 
 def _parsed(raw: bytes, wire: Wire) -> object:

@@ -20,8 +20,9 @@ class SimulatorSettings:
         seed: Another seed gives other answers and other faults.
         latency_ms: How long an answer takes. Refusals (400, 401, 429) are immediate, as they are in life.
         latency_jitter: Fraction of the latency by which it varies: 0.2 is ±20 %.
-        requests_per_minute: Enforced for each (API key, provider); None enforces nothing and declares nothing.
-        tokens_per_minute: Likewise; a request counts with its prompt and its whole output limit, before it runs.
+        requests_per_minute: Enforced for each (API key, provider); None enforces and declares nothing.
+        tokens_per_minute:
+            Likewise. A request counts with its prompt and its whole output limit, before it runs.
         faults: Probability of each fault by name; see `parse_fault` for the names.
         log: File that gets one JSON line for each request, before its answer is sent.
     """

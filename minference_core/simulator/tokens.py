@@ -1,7 +1,7 @@
 """
-How many tokens a text has, near enough: no vocabulary is loaded, and the same text always has the same number.
+How many tokens a text has, near enough: no vocabulary is loaded, the same text always has the same number.
 
-4.5 bytes a token is what cl100k_base makes of English prose; code and Chinese have more tokens than this says.
+4.5 bytes a token is what cl100k_base makes of English prose; code and Chinese have more than this says.
 """
 
 __all__ = ["count_tokens", "cut"]

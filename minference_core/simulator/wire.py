@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any, Protocol
 
+from minference_core.simulator.ids import Ids
 from minference_core.simulator.limits import Allowance, Verdict
 
 __all__ = ["Answer", "Ask", "JsonObject", "Refused", "ToolSpec", "Wire"]
@@ -108,7 +109,7 @@ class Wire(Protocol):
         """Raises `Refused` for everything the provider would refuse."""
         ...
 
-    def answer(self, ask: Ask, rng: Random, *, refuse: bool) -> Answer:
+    def answer(self, ask: Ask, rng: Random, ids: Ids, *, refuse: bool) -> Answer:
         """The reply; with `refuse`, the model's refusal to reply."""
         ...
 

@@ -18,6 +18,7 @@ from pydantic import (
     model_validator,
 )
 
+from minference_core import ids
 from minference_core.threads import Client, ReasoningEffort, ResponseFormat
 
 __all__ = ["META_PREFIX", "SPEC_COLUMNS", "SpecMessage", "ThreadSpec", "explain"]
@@ -30,7 +31,7 @@ def _parsed_object(value: object) -> object:
     if not isinstance(value, str):
         return value
     try:
-        parsed = json.loads(value)
+        parsed = ids.parse_json(value)
     except ValueError as exc:
         raise ValueError(f"not valid JSON: {exc}") from exc
     if not isinstance(parsed, dict):

@@ -6,7 +6,7 @@ What a fold does with it is in `fold.py`; what users open is a copy (`publish.py
 
 import hashlib
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib import resources
@@ -25,6 +25,9 @@ __all__ = ["Database", "opened", "quoted"]
 # of 1.5, zstd is silently left out.
 _STORAGE_VERSION = "v1.5.0"
 _SCHEMA_VERSION = "1"
+# Enough for a segment of the largest size, and little beside the run that folds it. By default DuckDB takes
+# four fifths of the machine.
+_MEMORY = "512MB"
 
 
 @contextmanager
@@ -37,7 +40,8 @@ def opened(path: Path) -> Iterator["Database"]:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     # DuckDB spills beside the database; for one in memory that would be the working directory.
-    connection = duckdb.connect(config={"temp_directory": str(path.with_suffix(".spill"))})
+    spill = str(path.with_suffix(".spill"))
+    connection = duckdb.connect(config={"temp_directory": spill, "memory_limit": _MEMORY})
     try:
         _attach(connection, path)
         yield Database(connection)
@@ -69,9 +73,11 @@ class Database:
         Returns:
             Rows added to each table; those that were there already are not.
         """
-        # Outside of the transaction, where an error would keep them from being taken back.
-        with _registered(self._connection, segment.tables), _transaction(self._connection):
-            added = {name: self._append_rows(name, rows) for name, rows in segment.tables.items()}
+        with _transaction(self._connection):
+            added = {
+                name: sum(self._append_rows(name, rows) for rows in segment.pieces(name))
+                for name in segment.files
+            }
             self._connection.execute(
                 "insert into segment values ($1, $2, $3, $4)",
                 [segment.name, segment.mat_id, segment.rows, datetime.now(UTC).replace(tzinfo=None)],
@@ -101,12 +107,14 @@ class Database:
         # `name` and `keys` are ours, from tables.py. The range keeps the join from reading the whole table.
         statement = f"""
             insert into {name} by name
-            select given.* from new_{name} as given
+            select given.* from new_rows as given
             anti join (select {keys} from {name} where {first} between $1 and $2) as known using ({keys})
         """  # noqa: S608
         # A segment is sorted by its key, so its ends are its bounds.
         bounds = [rows.column(first)[0].as_py(), rows.column(first)[-1].as_py()]
+        self._connection.register("new_rows", rows)
         added = self._connection.execute(statement, bounds).fetchone()
+        self._connection.unregister("new_rows")  # after an error the rollback does it
         return int(added[0]) if added else 0
 
     def _info(self, key: str) -> str | None:
@@ -142,17 +150,6 @@ def _create(connection: duckdb.DuckDBPyConnection) -> None:
             "insert into store_info values ('schema_version', $1), ('store_id', $2)",
             [_SCHEMA_VERSION, str(uuid.uuid4())],
         )
-
-
-@contextmanager
-def _registered(connection: duckdb.DuckDBPyConnection, tables: Mapping[str, pa.Table]) -> Iterator[None]:
-    try:
-        for name, rows in tables.items():
-            connection.register(f"new_{name}", rows)
-        yield
-    finally:
-        for name in tables:
-            connection.unregister(f"new_{name}")
 
 
 @contextmanager

@@ -8,7 +8,7 @@ only after its transaction, and one that is recorded is not taken in twice.
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -125,7 +125,8 @@ def _take(database: Database, folder: Path, tally: _Tally) -> None:
         tally.already += 1
         return
     try:
-        added = database.append(read_segment(folder))
+        with closing(read_segment(folder)) as segment:
+            added = database.append(segment)
     except (StoreError, duckdb.DataError, duckdb.IntegrityError) as error:
         tally.rejected.append(f"{reject(folder)} ({error})")
         return

@@ -31,10 +31,13 @@ def connect(path: Path) -> duckdb.DuckDBPyConnection:
     """
     if not path.exists():
         raise StoreError(f"there is no store at {path} yet: materialize a partition first")
+    # Open for writing elsewhere, for instance in the command line without -readonly: DuckDB would refuse the
+    # file, or read that session's log into it, though the log may be of a file that was replaced since.
+    if path.with_name(f"{path.name}.wal").exists():
+        return _attached_copy(path)
     try:
         return _attached(path)
     except duckdb.OperationalError:
-        # Open for writing elsewhere, for instance in the command line without -readonly.
         return _attached_copy(path)
 
 

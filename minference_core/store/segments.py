@@ -11,7 +11,7 @@ import re
 import secrets
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
@@ -38,6 +38,8 @@ __all__ = [
 # One DuckDB row group: larger transactions leave a third of the file as free blocks.
 SEGMENT_ROWS = 120_000
 
+# What a fold holds in memory of a segment at any time, however long its texts are.
+_PIECE_BYTES = 32 * 1024 * 1024
 _MANIFEST = "segment.json"
 _ASIDE = ".tmp-"
 _REJECTED = ".rejected-"
@@ -48,15 +50,34 @@ _STALE_S = 3600.0
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A segment as read back, every table checked."""
+    """A segment as found in the inbox, its files opened and checked; the rows are read in pieces."""
 
     name: str
     mat_id: UUID
-    tables: Mapping[str, pa.Table]
+    files: Mapping[str, pq.ParquetFile]
 
     @property
     def rows(self) -> int:
-        return sum(one.num_rows for one in self.tables.values())
+        return sum(file.metadata.num_rows for file in self.files.values())
+
+    def pieces(self, table: str) -> Iterator[pa.Table]:
+        """
+        The rows of one table in key order, a few megabytes at a time.
+
+        Raises:
+            StoreError: A page is damaged.
+        """
+        file = self.files[table]
+        for piece in range(file.num_row_groups):
+            try:
+                rows = file.read_row_group(piece)
+            except (OSError, pa.ArrowException) as error:
+                raise StoreError(f"segment {self.name} cannot be read: {table}: {error}") from error
+            yield rows
+
+    def close(self) -> None:
+        for file in self.files.values():
+            file.close()
 
 
 def write_segment(inbox: Path, name: str, mat_id: UUID, tables: Mapping[str, pa.Table]) -> Path:
@@ -100,15 +121,15 @@ def waiting(inbox: Path) -> list[Path]:
 
 def read_segment(folder: Path) -> Segment:
     """
-    Read a segment and check it against its manifest and the tables' schemas.
+    Open a segment and check it against its manifest and the tables' schemas.
 
     Raises:
         StoreError: It is not what `write_segment` left there.
     """
     try:
         manifest = json.loads((folder / _MANIFEST).read_bytes())
-        tables = {table: _read_table(folder, table, rows) for table, rows in manifest["rows"].items()}
-        return Segment(folder.name, UUID(manifest["mat_id"]), tables)
+        files = {table: _open_file(folder, table, rows) for table, rows in manifest["rows"].items()}
+        return Segment(folder.name, UUID(manifest["mat_id"]), files)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, pa.ArrowException) as error:
         raise StoreError(f"segment {folder.name} cannot be read: {error}") from error
 
@@ -174,9 +195,11 @@ def _storage(column: pa.ChunkedArray) -> pa.ChunkedArray:
 
 def _write_files(folder: Path, mat_id: UUID, tables: Mapping[str, pa.Table]) -> None:
     for name, rows in tables.items():
+        path = folder / f"{name}.parquet"
+        piece = max(1, rows.num_rows * _PIECE_BYTES // max(rows.nbytes, 1))
         # Checksums, so that a damaged page is found when it is read and not when somebody reads the text.
-        pq.write_table(rows, folder / f"{name}.parquet", compression="zstd", write_page_checksum=True)
-        fsync(folder / f"{name}.parquet")
+        pq.write_table(rows, path, compression="zstd", write_page_checksum=True, row_group_size=piece)
+        fsync(path)
     manifest = {"mat_id": str(mat_id), "rows": {name: rows.num_rows for name, rows in tables.items()}}
     (folder / _MANIFEST).write_text(json.dumps(manifest, indent=1))
     fsync(folder / _MANIFEST)
@@ -193,10 +216,10 @@ def _commit(aside: Path, target: Path) -> None:
     fsync(target.parent)
 
 
-def _read_table(folder: Path, name: str, rows: int) -> pa.Table:
-    found = pq.read_table(folder / f"{name}.parquet", page_checksum_verification=True)
-    if not found.schema.equals(SCHEMAS[name]):
+def _open_file(folder: Path, name: str, rows: int) -> pq.ParquetFile:
+    file = pq.ParquetFile(folder / f"{name}.parquet", page_checksum_verification=True)
+    if not file.schema_arrow.equals(SCHEMAS[name]):
         raise ValueError(f"{name}.parquet has other columns than the table")
-    if found.num_rows != rows:
-        raise ValueError(f"{name}.parquet has {found.num_rows} rows, not {rows}")
-    return found
+    if file.metadata.num_rows != rows:
+        raise ValueError(f"{name}.parquet has {file.metadata.num_rows} rows, not {rows}")
+    return file

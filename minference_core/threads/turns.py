@@ -5,7 +5,6 @@ Sending, retrying and remembering are the engine's; the same two functions serve
 and the replay of its journal, which is why both make the same versions.
 """
 
-import json
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -87,7 +86,7 @@ def judge(thread: ChatThread, reply: Reply) -> Verdict:
 
 def _judge_structured(thread: ChatThread, text: str) -> Verdict:
     try:
-        value = json.loads(text)
+        value = ids.parse_json(text)
     except ValueError as exc:
         return Verdict(error=ErrorClass.INVALID_OUTPUT, message=f"the reply is not JSON: {exc}")
     problem = thread.forced_output.problem_with(value) if thread.forced_output else None
@@ -108,7 +107,7 @@ def apply(conversation: Conversation, reply: Reply, *, at: datetime) -> Conversa
     """
     thread = conversation.thread
     message = ChatMessage(
-        lineage_id=ids.prefixed_uuid(thread.lineage_id, ["reply", thread.id, conversation.generation]),
+        lineage_id=ids.prefixed_uuid(thread.lineage_id, "reply", thread.id, conversation.generation),
         created_at=max(at, thread.created_at),
         role="assistant",
         content=reply.text,

@@ -1,5 +1,5 @@
 -- Where a version came from: the request and attempt that made it, and the run and partition that recorded it.
--- What a thread spec gave, and no request made, has nulls from request_key to cost_usd and in run_id.
+-- What a thread spec gave, and no request made, has nulls from turn to cost_usd and in run_id.
 -- in:  version (of any kind; UUID or text)
 -- out: kind, id, lineage_id, parent_id, created_at, dataset, partition_key, generation, thread_key, sample, turn,
 --      step, attempt, request_key, exchange_id, client, model, resolved_model, provider_request_id, url,
@@ -22,8 +22,8 @@ select
     coalesce(made.dataset, recorded.dataset) as dataset,
     coalesce(made.partition_key, recorded.partition_key) as partition_key,
     coalesce(made.generation, recorded.generation) as generation,
-    made.thread_key,
-    made.sample,
+    coalesce(made.thread_key, thread.thread_key) as thread_key,
+    coalesce(made.sample, thread.sample) as sample,
     made.turn,
     made.step,
     made.attempt,
@@ -49,6 +49,7 @@ select
     recorded.committed_at as recorded_at,
     entity.mat_id
 from entity_version as entity
+left join thread_version as thread on thread.id = entity.id and thread.lineage_id = entity.lineage_id
 left join made on true
 left join materialization as recorded on recorded.mat_id = entity.mat_id
 where entity.id = cast(version as uuid)

@@ -53,4 +53,6 @@ select
     thread.created_at
 from used
 inner join thread_version as thread on thread.id = used.id
-order by thread.dataset, thread.partition_key, thread.thread_key, thread.sample, thread.version_no, used.used_as;
+order by
+    thread.dataset, thread.partition_key, thread.thread_key, thread.sample, thread.version_no, thread.created_at,
+    thread.id, used.used_as;

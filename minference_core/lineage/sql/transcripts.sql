@@ -7,7 +7,7 @@ create or replace view transcripts as
 with recursive resolved as (
     -- As in thread_message, for current versions only.
     select
-        id, parent_id,
+        id, lineage_id, parent_id,
         case when message_ids is null then keep_n else 0 end as keep_n,
         coalesce(message_ids, new_message_ids) as ids
     from thread_current
@@ -16,7 +16,7 @@ with recursive resolved as (
     union all
 
     select
-        child.id, parent.parent_id,
+        child.id, child.lineage_id, parent.parent_id,
         case when parent.message_ids is null then least(child.keep_n, parent.keep_n) else 0 end,
         coalesce(
             parent.message_ids[1:child.keep_n],
@@ -34,10 +34,13 @@ long_thread as (
 ),
 
 mentioned as (
+    -- One row for each message, and one for a conversation without any.
     select
-        thread.id,
-        unnest(range(1, thread.n_messages + 1)) as pos,
-        unnest(coalesce(thread.message_ids, long_thread.ids)) as message_id
+        thread.* exclude (message_ids, new_message_ids, tool_ids),
+        unnest(case when thread.n_messages = 0 then [0] else range(1, thread.n_messages + 1) end) as pos,
+        unnest(
+            case when thread.n_messages = 0 then [null] else coalesce(thread.message_ids, long_thread.ids) end
+        ) as message_id
     from thread_current as thread
     left join long_thread on long_thread.id = thread.id
 )
@@ -51,18 +54,18 @@ select
     thread.id as thread_id,
     config.model,
     thread.n_messages,
-    coalesce(said.messages, []) as messages,
-    prompt.content as system_prompt,
+    coalesce(
+        list({'role': message.role, 'content': message.content} order by thread.pos) filter (where thread.pos > 0),
+        []
+    ) as messages,
+    any_value(prompt.content) as system_prompt,
     thread.meta,
     thread.generation
-from thread_current as thread
+from mentioned as thread
 inner join llm_config_version as config on config.id = thread.llm_config_id
 left join system_prompt_version as prompt on prompt.id = thread.system_prompt_id
-left join (
-    select
-        mentioned.id,
-        list({'role': message.role, 'content': message.content} order by mentioned.pos) as messages
-    from mentioned
-    inner join message_version as message on message.id = mentioned.message_id
-    group by mentioned.id
-) as said on said.id = thread.id;
+left join message_version as message on message.id = thread.message_id
+-- Grouped by all that a reader may ask for, so that asking for one partition reads only its messages.
+group by
+    thread.dataset, thread.partition_key, thread.thread_key, thread.sample, thread.lineage_id, thread.id,
+    config.model, thread.n_messages, thread.meta, thread.generation;

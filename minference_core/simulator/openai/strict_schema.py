@@ -1,6 +1,4 @@
-"""
-Which JSON schemas the providers accept for structured output: each takes a subset, and says what is outside it.
-"""
+"""Which JSON schemas OpenAI takes as `strict`: a subset, and what it says of the rest."""
 
 from typing import Any
 

@@ -6,7 +6,7 @@ from fractions import Fraction
 from random import Random
 from typing import Any
 
-from minference_core.simulator.string_values import Unsatisfiable
+from minference_core.simulator.json_values.strings import Unsatisfiable
 
 __all__ = ["number_value"]
 
@@ -67,7 +67,7 @@ def _bound(inclusive: Any, exclusive: Any, *, upper: bool) -> tuple[Fraction | N
 
 
 def _exact(value: float) -> Fraction:
-    return Fraction(repr(value)) if isinstance(value, float) else Fraction(value)
+    return Fraction(str(value))  # as it is written: 0.1 is a tenth
 
 
 def _ends(bounds: _Range) -> tuple[Fraction, Fraction]:

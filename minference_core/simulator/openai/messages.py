@@ -2,8 +2,9 @@
 
 from typing import Any
 
+from minference_core.simulator.openai.refusals import bad, missing
 from minference_core.simulator.tokens import count_tokens
-from minference_core.simulator.wire import JsonObject, Refused
+from minference_core.simulator.wire import JsonObject
 
 __all__ = ["check_messages", "prompt_tokens", "text_of"]
 
@@ -19,14 +20,11 @@ def check_messages(body: JsonObject) -> None:
         Refused: `messages` is missing, empty, of the wrong shape, or a tool call is left unanswered.
     """
     if "messages" not in body:
-        raise _bad("Missing required parameter: 'messages'.", "messages", "missing_required_parameter")
+        raise missing("messages")
     messages = body["messages"]
-    if not isinstance(messages, list):
-        message = "Invalid type for 'messages': expected an array of objects, but got something else instead."
-        raise _bad(message, "messages", "invalid_type")
     if not messages:
         rule = "Expected an array with minimum length 1, but got an empty array instead."
-        raise _bad(f"Invalid 'messages': empty array. {rule}", "messages", "empty_array")
+        raise bad(f"Invalid 'messages': empty array. {rule}", "messages", "empty_array")
     waiting: set[str] = set()
     for at, message in enumerate(messages):
         waiting = _check_message(at, message, waiting)
@@ -58,55 +56,42 @@ def prompt_tokens(body: JsonObject) -> int:
     return total
 
 
-def _bad(message: str, param: str | None, code: str | None) -> Refused:
-    return Refused(400, message, param=param, code=code)
-
-
-def _check_message(at: int, message: Any, waiting: set[str]) -> set[str]:
+def _check_message(at: int, message: JsonObject, waiting: set[str]) -> set[str]:
     """Check one message; returns the ids of tool calls that still want their answer after it."""
     where = f"messages[{at}]"
-    if not isinstance(message, dict):
-        raise _bad(f"Invalid type for '{where}': expected an object.", where, "invalid_type")
     role = message.get("role")
     if role is None:
-        raise _bad(
-            f"Missing required parameter: '{where}.role'.", f"{where}.role", "missing_required_parameter"
-        )
+        raise missing(f"{where}.role")
     if role not in _ROLES:
         supported = ", ".join(f"'{r}'" for r in _ROLES[:-1]) + f", and '{_ROLES[-1]}'"
         text = f"Invalid value: '{role}'. Supported values are: {supported}."
-        raise _bad(text, f"{where}.role", "invalid_value")
+        raise bad(text, f"{where}.role", "invalid_value")
     calls = message.get("tool_calls") if role == "assistant" else None
     _check_content(where, message.get("content"), required=not (calls or message.get("function_call")))
     if role == "tool":
         return _answered(where, message.get("tool_call_id"), waiting)
     _all_answered(waiting)
-    return {call["id"] for call in calls or () if isinstance(call, dict) and "id" in call}
+    return {call["id"] for call in calls or () if "id" in call}
 
 
-def _check_content(where: str, content: Any, *, required: bool) -> None:
+def _check_content(where: str, content: str | list[JsonObject] | None, *, required: bool) -> None:
     if content is None:
         if required:
-            raise _bad("Invalid value for 'content': expected a string, got null.", f"{where}.content", None)
+            raise bad("Invalid value for 'content': expected a string, got null.", f"{where}.content")
         return
     if isinstance(content, str):
         return
-    if not isinstance(content, list):
-        text = f"Invalid type for '{where}.content': expected one of a string or array of objects."
-        raise _bad(text, f"{where}.content", "invalid_type")
     for at, part in enumerate(content):
-        if not isinstance(part, dict) or "type" not in part:
-            place = f"{where}.content[{at}].type"
-            raise _bad(f"Missing required parameter: '{place}'.", place, "missing_required_parameter")
+        if "type" not in part:
+            raise missing(f"{where}.content[{at}].type")
 
 
-def _answered(where: str, call_id: Any, waiting: set[str]) -> set[str]:
-    if not isinstance(call_id, str):
-        place = f"{where}.tool_call_id"
-        raise _bad(f"Missing required parameter: '{place}'.", place, "missing_required_parameter")
+def _answered(where: str, call_id: str | None, waiting: set[str]) -> set[str]:
+    if call_id is None:
+        raise missing(f"{where}.tool_call_id")
     if call_id not in waiting:
         text = "messages with role 'tool' must be a response to a preceeding message with 'tool_calls'."
-        raise _bad(f"Invalid parameter: {text}", f"{where}.role", None)
+        raise bad(f"Invalid parameter: {text}", f"{where}.role")
     return waiting - {call_id}
 
 
@@ -117,4 +102,4 @@ def _all_answered(waiting: set[str]) -> None:
             "An assistant message with 'tool_calls' must be followed by tool messages responding to each"
             f" 'tool_call_id'. The following tool_call_ids did not have response messages: {ids}"
         )
-        raise _bad(text, "messages", None)
+        raise bad(text, "messages")

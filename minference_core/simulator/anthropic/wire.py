@@ -13,10 +13,10 @@ from typing import Any
 
 import orjson
 
-from minference_core.simulator.anthropic_checks import NEW_VERSION, OLD_VERSION, check_body
-from minference_core.simulator.anthropic_messages import prompt_tokens, text_of
+from minference_core.simulator.anthropic.checks import NEW_VERSION, OLD_VERSION, check_body
+from minference_core.simulator.anthropic.messages import prompt_tokens, text_of
 from minference_core.simulator.generation import Generated, generate
-from minference_core.simulator.ids import fresh_id, made_id
+from minference_core.simulator.ids import Ids, fresh_id
 from minference_core.simulator.limits import Allowance, Verdict
 from minference_core.simulator.models import ClaudeModel
 from minference_core.simulator.wire import Answer, Ask, JsonObject, Refused, ToolSpec
@@ -95,9 +95,9 @@ class AnthropicWire:
             show_thinking=thinking.get("display") == "summarized" or thinking.get("type") == "enabled",
         )
 
-    def answer(self, ask: Ask, rng: Random, *, refuse: bool) -> Answer:
+    def answer(self, ask: Ask, rng: Random, ids: Ids, *, refuse: bool) -> Answer:
         message: JsonObject = {
-            "id": made_id("msg_01", rng, 22),
+            "id": ids.make("msg_01", 22),
             "type": "message",
             "role": "assistant",
             "model": ask.model,
@@ -109,7 +109,7 @@ class AnthropicWire:
         made, thinking = 1, 0
         if not refuse:
             said = generate(ask, rng)
-            message["content"] = _blocks(said, ask, rng)
+            message["content"] = _blocks(said, ask, rng, ids)
             message["stop_reason"] = _STOP_REASONS[said.ending]
             message["stop_sequence"] = said.stop_sequence
             made, thinking = said.tokens, said.thinking_tokens
@@ -125,9 +125,10 @@ class AnthropicWire:
     def limited(self, verdict: Verdict, ask: Ask) -> Refused:
         unit = "requests per minute" if verdict.kind == "requests" else "tokens per minute"
         text = (
-            f"This request would exceed your organization's rate limit of {verdict.limit:,} {unit} (model: {ask.model})."
-            " For details, refer to: https://docs.claude.com/en/api/rate-limits. You can see the response headers for"
-            " current usage. Please reduce the prompt length or the maximum tokens requested, or try again later."
+            f"This request would exceed your organization's rate limit of {verdict.limit:,} {unit}"
+            f" (model: {ask.model}). For details, refer to: https://docs.claude.com/en/api/rate-limits."
+            " You can see the response headers for current usage. Please reduce the prompt length or the"
+            " maximum tokens requested, or try again later."
         )
         wait = 60.0 if verdict.wait_s is None else verdict.wait_s
         return Refused(429, text, headers={"retry-after": str(max(1, math.ceil(wait)))})
@@ -141,8 +142,8 @@ class AnthropicWire:
         )
 
     def out_of_credit(self) -> Refused:
-        text = "Your credit balance is too low to access the Anthropic API. Please go to Plans & Billing to upgrade."
-        return Refused(400, text)
+        text = "Your credit balance is too low to access the Anthropic API."
+        return Refused(400, f"{text} Please go to Plans & Billing to upgrade or purchase credits.")
 
     def error_body(self, refused: Refused, request_id: str) -> bytes:
         kind = refused.kind or _KINDS.get(refused.status)
@@ -201,7 +202,7 @@ def _tools(body: JsonObject) -> tuple[tuple[ToolSpec, ...], str]:
             return tools, kind
 
 
-def _blocks(said: Generated, ask: Ask, rng: Random) -> list[JsonObject]:
+def _blocks(said: Generated, ask: Ask, rng: Random, ids: Ids) -> list[JsonObject]:
     blocks: list[JsonObject] = []
     if said.thinking_tokens:
         shown = "Let me work out what is being asked, and then answer it." if ask.show_thinking else ""
@@ -209,10 +210,10 @@ def _blocks(said: Generated, ask: Ask, rng: Random) -> list[JsonObject]:
         blocks.append({"type": "thinking", "thinking": shown, "signature": signature})
     if said.text:
         blocks.append({"type": "text", "text": said.text, "citations": None})
-    for call in said.calls:
-        blocks.append(
-            {"type": "tool_use", "id": made_id("toolu_01", rng, 22), "name": call.name, "input": call.value}
-        )
+    blocks += [
+        {"type": "tool_use", "id": ids.make("toolu_01", 22), "name": call.name, "input": call.value}
+        for call in said.calls
+    ]
     return blocks
 
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any
 
-from minference_core.simulator.patterns import UnsupportedPattern, matching_text
+from minference_core.simulator.json_values.patterns import UnsupportedPattern, matching_text
 from minference_core.simulator.replies import reply_text
 
 __all__ = ["Unsatisfiable", "string_value"]

@@ -2,9 +2,10 @@
 
 from typing import Any
 
+from minference_core.simulator.anthropic.refusals import bad, required
 from minference_core.simulator.models import ClaudeModel
 from minference_core.simulator.tokens import count_tokens
-from minference_core.simulator.wire import JsonObject, Refused
+from minference_core.simulator.wire import JsonObject
 
 __all__ = ["check_messages", "prompt_tokens", "text_of"]
 
@@ -17,19 +18,17 @@ _TOKENS_FOR_TOOLS = 300  # the hidden prompt that explains tools to the model
 def check_messages(body: JsonObject, model: ClaudeModel) -> None:
     """
     Raises:
-        Refused: `messages` is empty, of the wrong shape, ends in a prefill the model does not take, or leaves a tool
-            call unanswered.
+        Refused: `messages` is empty, of the wrong shape, ends in a prefill the model does not take, or leaves
+            a tool call unanswered.
     """
     messages = body["messages"]
-    if not isinstance(messages, list):
-        raise _bad("messages: Input should be a valid list")
     if not messages:
-        raise _bad("messages: at least one message is required")
+        raise bad("messages: at least one message is required")
     waiting: set[str] = set()
     for at, message in enumerate(messages):
         waiting = _check_message(at, message, waiting, last=at == len(messages) - 1)
     if messages[0]["role"] == "assistant":
-        raise _bad('messages: first message must use the "user" role')
+        raise bad('messages: first message must use the "user" role')
     if messages[-1]["role"] == "assistant":
         _check_prefill(messages[-1], model)
 
@@ -39,9 +38,9 @@ def text_of(content: Any) -> str:
     if isinstance(content, str):
         return content
     words: list[str] = []
-    for block in content:
+    for block in content if isinstance(content, list) else ():
         if block.get("type") == "text":
-            words.append(block["text"])
+            words.append(block.get("text", ""))
         elif block.get("type") == "tool_result":
             words.append(text_of(block.get("content") or ""))
     return "\n".join(words)
@@ -64,28 +63,20 @@ def prompt_tokens(body: JsonObject) -> int:
     return total
 
 
-def _bad(message: str) -> Refused:
-    return Refused(400, message)
-
-
-def _check_message(at: int, message: Any, waiting: set[str], *, last: bool) -> set[str]:
+def _check_message(at: int, message: JsonObject, waiting: set[str], *, last: bool) -> set[str]:
     """Check one message; returns the ids of tool calls that the next one must answer."""
-    if not isinstance(message, dict):
-        raise _bad(f"messages.{at}: Input should be a valid dictionary")
     for field in ("role", "content"):
         if field not in message:
-            raise _bad(f"messages.{at}.{field}: Field required")
+            raise required(f"messages.{at}.{field}")
     for field in message:
         if field not in ("role", "content"):
-            raise _bad(f"messages.{at}.{field}: Extra inputs are not permitted")
+            raise bad(f"messages.{at}.{field}: Extra inputs are not permitted")
     role, content = message["role"], message["content"]
     if role not in ("user", "assistant", "system"):
-        raise _bad(f"messages.{at}.role: Input should be 'user', 'assistant' or 'system'")
-    if not isinstance(content, str | list):
-        raise _bad(f"messages.{at}.content: Input should be a valid list")
+        raise bad(f"messages.{at}.role: Input should be 'user', 'assistant' or 'system'")
     if not content and not (last and role == "assistant"):
         rule = "all messages must have non-empty content except for the optional final assistant message"
-        raise _bad(f"messages.{at}: {rule}")
+        raise bad(f"messages.{at}: {rule}")
     blocks = content if isinstance(content, list) else []
     for index, block in enumerate(blocks):
         _check_block(f"messages.{at}.content.{index}", block, role)
@@ -93,42 +84,40 @@ def _check_message(at: int, message: Any, waiting: set[str], *, last: bool) -> s
     return {block["id"] for block in blocks if block["type"] == "tool_use"}
 
 
-def _check_block(where: str, block: Any, role: str) -> None:
-    if not isinstance(block, dict) or "type" not in block:
-        raise _bad(f"{where}.type: Field required")
-    kind = block["type"]
-    if kind == "text":
-        if not isinstance(block.get("text"), str):
-            raise _bad(f"{where}.text.text: Field required")
-        if not block["text"]:
-            raise _bad("messages: text content blocks must be non-empty")
-    if kind == "tool_use" and not {"id", "name", "input"} <= set(block):
-        missing = next(f for f in ("id", "input", "name") if f not in block)
-        raise _bad(f"{where}.tool_use.{missing}: Field required")
-    if kind == "tool_result" and "tool_use_id" not in block:
-        raise _bad(f"{where}.tool_result.tool_use_id: Field required")
+_FIELDS_OF = {"text": ("text",), "tool_use": ("id", "input", "name"), "tool_result": ("tool_use_id",)}
+
+
+def _check_block(where: str, block: JsonObject, role: str) -> None:
+    kind = block.get("type")
+    if kind is None:
+        raise required(f"{where}.type")
+    for field in _FIELDS_OF.get(kind, ()):
+        if field not in block:
+            raise required(f"{where}.{kind}.{field}")
+    if kind == "text" and not block["text"]:
+        raise bad("messages: text content blocks must be non-empty")
     if kind == "document" and role == "assistant":
-        raise _bad(f"{where}: `document` blocks are not permitted within `assistant` messages")
+        raise bad(f"{where}: `document` blocks are not permitted within `assistant` messages")
 
 
-def _check_results(at: int, blocks: list[Any], waiting: set[str]) -> None:
+def _check_results(at: int, blocks: list[JsonObject], waiting: set[str]) -> None:
     results = {block["tool_use_id"] for block in blocks if block["type"] == "tool_result"}
     if stray := results - waiting:
         text = "Each `tool_result` block must have a corresponding `tool_use` block in the previous message."
         ids = ", ".join(sorted(stray))
-        raise _bad(
+        raise bad(
             f"messages.{at}.content.0: unexpected `tool_use_id` found in `tool_result` blocks: {ids}. {text}"
         )
     if missing := waiting - results:
         text = "Each `tool_use` block must have a corresponding `tool_result` block in the next message."
         ids = ", ".join(sorted(missing))
         found = "`tool_use` ids were found without `tool_result` blocks immediately after"
-        raise _bad(f"messages.{at - 1}: {found}: {ids}. {text}")
+        raise bad(f"messages.{at - 1}: {found}: {ids}. {text}")
 
 
 def _check_prefill(message: JsonObject, model: ClaudeModel) -> None:
     if not model.prefill:
-        text = "This model does not support assistant message prefill. The conversation must end with a user message."
-        raise _bad(text)
+        text = "This model does not support assistant message prefill."
+        raise bad(f"{text} The conversation must end with a user message.")
     if text_of(message["content"]) != text_of(message["content"]).rstrip():
-        raise _bad("messages: final assistant content cannot end with trailing whitespace")
+        raise bad("messages: final assistant content cannot end with trailing whitespace")

@@ -6,11 +6,34 @@ import orjson
 
 from minference_core.simulator.wire import JsonObject, Refused
 
-__all__ = ["error_body"]
+__all__ = ["FAILURES", "NOT_JSON", "NO_KEY", "error_body"]
+
+NO_KEY = (
+    "You didn't provide an API key. You need to provide your API key in an Authorization header using Bearer"
+    " auth (i.e. Authorization: Bearer YOUR_KEY). You can obtain an API key from"
+    " https://platform.openai.com/account/api-keys."
+)
+NOT_JSON = (
+    "We could not parse the JSON body of your request. (HINT: This likely means you aren't using your HTTP"
+    " library correctly. The OpenAI API expects a JSON payload, but what was sent was not valid JSON. If you"
+    " have trouble figuring out how to fix this, please contact us through our help center at"
+    " help.openai.com.)"
+)
+FAILURES = {
+    503: "The engine is currently overloaded, please try again later",
+    529: "The engine is currently overloaded, please try again later",
+    400: "The request could not be processed.",
+    401: "Incorrect API key provided.",
+    403: "You are not allowed to sample from this model",
+    404: "The requested resource does not exist.",
+    408: "Request timeout.",
+    413: "Maximum content size limit exceeded.",
+}
 
 _GATEWAY = frozenset({502, 504, 520, 522, 524})  # these come from what stands before the API
 _GATEWAY_PAGE = (
-    "<html>\r\n<head><title>{status} {title}</title></head>\r\n<body>\r\n<center><h1>{status} {title}</h1></center>\r\n"
+    "<html>\r\n<head><title>{status} {title}</title></head>\r\n"
+    "<body>\r\n<center><h1>{status} {title}</h1></center>\r\n"
     "<hr><center>cloudflare</center>\r\n</body>\r\n</html>\r\n"
 )
 _TITLES = {502: "Bad Gateway", 504: "Gateway Time-out"}

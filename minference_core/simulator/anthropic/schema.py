@@ -1,4 +1,4 @@
-"""Which JSON schemas Anthropic accepts for structured outputs and strict tools: what its SDK leaves in, and no more."""
+"""Which JSON schemas Anthropic takes for structured outputs and strict tools: what its SDK leaves in."""
 
 from typing import Any
 

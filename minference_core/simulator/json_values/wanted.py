@@ -6,6 +6,8 @@ import json
 import re
 from typing import Any
 
+from minference_core.simulator.shapes import is_schema
+
 __all__ = ["ANY_OBJECT", "wanted_schema"]
 
 # What "a JSON object" is when nobody says which.
@@ -51,6 +53,6 @@ def _embedded(text: str) -> dict[str, Any] | None:
             value, _ = decoder.raw_decode(text, at)
         except (ValueError, RecursionError):
             continue
-        if isinstance(value, dict) and any(word in value for word in _SCHEMA_WORDS):
+        if isinstance(value, dict) and any(word in value for word in _SCHEMA_WORDS) and is_schema(value):
             return value
     return None

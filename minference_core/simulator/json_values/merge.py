@@ -1,4 +1,4 @@
-"""Two schemas that must both hold, as one: what `allOf`, and a keyword beside `$ref` or `anyOf`, come down to."""
+"""Two schemas that must both hold, as one: what `allOf`, and keywords beside a `$ref`, come down to."""
 
 import math
 from collections.abc import Callable

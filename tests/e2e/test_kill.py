@@ -1,0 +1,126 @@
+"""SIGKILL at any moment: nothing that was answered is lost, nothing that was durable is asked again."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from minference_core.engine.history import journal_files, read_journal
+from minference_core.store.read import connect
+from tests.conftest import Pipeline, Row, write_specs
+
+pytestmark = pytest.mark.slow
+
+KILLS = 20
+ROWS: list[Row] = [
+    {"thread_key": f"t{n}", "user_turns": [f"First question {n}?", f"And then, {n}?"], "samples": 1 + n % 2}
+    for n in range(24)
+]
+
+# What must be the same however often the run was killed. Times, runs and the provider's own ids may differ.
+SAME = {
+    "versions": "select kind, id, parent_id, version_no from entity_version order by 1, 2",
+    "said": "select thread_id, messages from transcripts order by 1",
+    "answers": """
+        select lineage_id, request_key, in_thread_id, out_thread_id, out_message_id, finish_reason,
+               prompt_tokens, completion_tokens, cost_usd
+        from exchange where status_code = 200 and out_thread_id is not null order by all""",
+    "heads": "select lineage_id, id from thread_current order by all",
+}
+
+
+def start(data: Path, url: str) -> "subprocess.Popen[bytes]":
+    return subprocess.Popen([sys.executable, "-m", "tests.e2e.one_partition", str(data), url])
+
+
+def finish(data: Path, url: str) -> float:
+    """Run it to its end; how long that took."""
+    started = time.monotonic()
+    assert start(data, url).wait(timeout=120) == 0
+    return time.monotonic() - started
+
+
+def durable(made: Pipeline) -> set[str]:
+    """Keys of the requests whose answers are on disk."""
+    records = (record for path in journal_files(made.journal) for _, _, record in read_journal(path))
+    return {record["request_key"] for record in records if record["kind"] == "outcome"}
+
+
+def log_lines(log: Path) -> list[dict[str, Any]]:
+    return [orjson.loads(line) for line in log.read_bytes().splitlines()] if log.exists() else []
+
+
+def tables(made: Pipeline) -> dict[str, list[Any]]:
+    with connect(made.store.published) as con:
+        return {name: con.execute(sql).fetchall() for name, sql in SAME.items()}
+
+
+def kill_until_done(made: Pipeline, log: Path, url: str, moment_s: Callable[[], float]) -> int:
+    """
+    Run a partition again and again, killed each time, until a run comes to its end first.
+
+    Returns how often it was killed. After each kill, what is durable by then must never be sent again.
+    """
+    known_by: list[tuple[int, set[str]]] = []
+    while True:
+        process = start(made.data, url)
+        time.sleep(moment_s())
+        process.send_signal(signal.SIGKILL)
+        ended = process.wait()
+        known_by.append((len(log_lines(log)), durable(made)))
+        if ended == 0:
+            break
+        assert ended == -signal.SIGKILL
+    sent = log_lines(log)
+    for seen_by_then, known in known_by:
+        assert not known & {line["client_request_id"] for line in sent[seen_by_then:]}
+    return len(known_by) - 1
+
+
+def test_twenty_kills_lose_nothing_and_ask_nothing_twice_that_was_durable(
+    tmp_path: Path, simulator: Callable[..., str]
+) -> None:
+    undisturbed = Pipeline(data=tmp_path / "undisturbed")
+    write_specs(undisturbed.specs, ROWS)
+    whole_s = finish(undisturbed.data, simulator(latency_ms=100))
+    expected = tables(undisturbed)
+    moments = random.Random(2026)
+
+    kills = rounds = 0
+    while kills < KILLS:
+        rounds += 1
+        log = tmp_path / f"log-{rounds}"
+        made = Pipeline(data=tmp_path / f"killed-{rounds}")
+        write_specs(made.specs, ROWS)
+        url = simulator(latency_ms=100, log=log)
+        kills += kill_until_done(made, log, url, lambda: moments.uniform(0.35, 1.05) * whole_s)
+
+        sent = [line["client_request_id"] for line in log_lines(log)]
+        uncertain = sum(row["uncertain"] for row in made.exchange_rows())
+        assert len(sent) - len(set(sent)) <= uncertain
+        assert tables(made) == expected
+        assert not [path for path in (made.data / "inbox").iterdir() if not path.name.startswith(".tmp-")]
+
+
+def test_a_killed_run_leaves_no_lock_behind(tmp_path: Path, simulator: Callable[..., str]) -> None:
+    made = Pipeline(data=tmp_path / "data")
+    write_specs(made.specs, ROWS[:8])
+    url = simulator(latency_ms=3_000)
+    process = start(made.data, url)
+    while not journal_files(made.journal) or not journal_files(made.journal)[0].stat().st_size:
+        assert process.poll() is None
+        time.sleep(0.05)
+
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+
+    finish(made.data, simulator())
+    assert len(made.exchange_rows()) == 12 * 2 + sum(row["uncertain"] for row in made.exchange_rows())
