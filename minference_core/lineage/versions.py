@@ -45,8 +45,8 @@ E = TypeVar("E", bound=Entity)
 
 # Well under the store's row group, as one conversation's rows are added at once; and so few bytes
 # of text that a fold's memory stays small whatever people write.
-_SEGMENT_ROWS = 60_000
-_SEGMENT_BYTES = 64_000_000
+_SEGMENT_ROWS = 15_000
+_SEGMENT_BYTES = 32_000_000
 _WIDE = ("content", "reasoning", "response_body")
 
 

@@ -137,6 +137,6 @@ def keywords(text: str) -> list[str]:
 
 
 def _tells(word: str) -> bool:
-    if not 3 < len(word) < 25 and word.isascii():
+    if len(word) > 24 or (len(word) < 4 and word.isascii()):
         return False
     return word.lower() not in _COMMON and word.translate(_INNER).isalnum()
