@@ -49,7 +49,10 @@ def _measured(rows: int, url: str) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         env = {**os.environ, "MINFERENCE_DATA": folder, "MINFERENCE_SIMULATOR": url}
         child = subprocess.run(
-            [sys.executable, "-W", "ignore", __file__, "--child", str(rows)], env=env, stdout=subprocess.PIPE, check=True
+            [sys.executable, "-W", "ignore", __file__, "--child", str(rows)],
+            env=env,
+            stdout=subprocess.PIPE,
+            check=True,
         )
     return dict(json.loads(child.stdout.splitlines()[-1]))
 

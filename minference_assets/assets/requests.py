@@ -1,0 +1,56 @@
+"""`requests`: the plan. Every body that would be sent, with its price; nothing is sent."""
+
+import dagster as dg
+
+from minference_assets import columns, metadata
+from minference_assets.checks import BUDGET, plan_is_within_budget, spec
+from minference_assets.dataset import Dataset
+from minference_assets.failures import failure_from
+from minference_assets.partitions import partition
+from minference_assets.resources import Lake, Listener
+from minference_core.conversations import Plan, plan_requests
+from minference_core.errors import MinferenceError
+
+__all__ = ["build"]
+
+
+def build(dataset: Dataset) -> dg.AssetsDefinition:
+    @dg.asset(
+        key=dataset.key("requests"),
+        deps=[dataset.key("thread_specs")],
+        group_name=dataset.name,
+        partitions_def=dataset.partitions,
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        check_specs=[spec(dataset, "requests", BUDGET)],
+        kinds={"python", "parquet"},
+        owners=[*dataset.owners],
+        code_version="1",
+        metadata=columns.REQUESTS,
+    )
+    def requests(
+        context: dg.AssetExecutionContext, lake: Lake, listener: dg.ResourceParam[Listener]
+    ) -> dg.MaterializeResult:
+        """
+        The plan: every request that would be sent, with its exact body, its tokens and its price.
+
+        Making it spends nothing. Look at its metadata before you go on: how many requests are new, how many
+        are answered already, what the rest may cost, how long it takes under the limits.
+        """
+        plans: dict[str, Plan] = {}
+        for key in context.partition_keys:
+            lake.begin_generation(dataset.name, key)
+            source = lake.source(partition(dataset.name, key, dataset.partitions), dataset.defaults)
+            try:
+                plans[key] = plan_requests(
+                    source,
+                    lake.requests(dataset.name, key),
+                    journal=lake.journal(dataset.name, key),
+                    limits=dataset.limits,
+                )
+            except MinferenceError as error:
+                raise failure_from(error, f"planning {dataset.name} {key}") from error
+            listener.planned(dataset.name, key, plans[key])
+            context.add_asset_metadata(metadata.plan_metadata(plans[key]), partition_key=key)
+        return dg.MaterializeResult(check_results=[plan_is_within_budget(plans, dataset.budget_usd)])
+
+    return requests

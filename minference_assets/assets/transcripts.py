@@ -1,0 +1,42 @@
+"""`transcripts`: whole conversations, ready for training and reading."""
+
+import dagster as dg
+
+from minference_assets import columns, metadata
+from minference_assets.dataset import Dataset
+from minference_assets.failures import failure_from
+from minference_assets.partitions import partition
+from minference_assets.resources import Lake
+from minference_core.errors import MinferenceError
+from minference_core.export import write_transcripts
+
+__all__ = ["build"]
+
+
+def build(dataset: Dataset) -> dg.AssetsDefinition:
+    @dg.asset(
+        key=dataset.key("transcripts"),
+        deps=[dataset.key("entity_versions")],
+        group_name=dataset.name,
+        partitions_def=dataset.partitions,
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        kinds={"parquet", "json"},
+        owners=[*dataset.owners],
+        code_version="1",
+        metadata=columns.TRANSCRIPTS,
+    )
+    def transcripts(context: dg.AssetExecutionContext, lake: Lake) -> dg.MaterializeResult:
+        """Whole conversations, one a row, as Parquet and as JSON lines for training."""
+        for key in context.partition_keys:
+            try:
+                report = write_transcripts(
+                    lake.source(partition(dataset.name, key, dataset.partitions), dataset.defaults),
+                    exchanges=lake.exchanges(dataset.name, key),
+                    target_folder=lake.transcripts(dataset.name),
+                )
+            except MinferenceError as error:
+                raise failure_from(error, f"exporting the transcripts of {dataset.name} {key}") from error
+            context.add_asset_metadata(metadata.transcripts_metadata(report), partition_key=key)
+        return dg.MaterializeResult()
+
+    return transcripts

@@ -1,0 +1,390 @@
+"""
+The command `minference`: reads arguments, calls, prints.
+
+Heavy imports are inside the commands: `minference --help` must not wait for Dagster.
+"""
+
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+import click
+
+from minference_core.errors import ErrorClass, MinferenceError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from minference_assets.questions import Answer
+    from minference_assets.session import Session, Simulate
+    from minference_core.engine import RunReport
+    from minference_core.simulator import SimulatorSettings
+
+__all__ = ["cli", "main"]
+
+_FAILED, _BAD_INPUT = 1, 2
+
+# The answer came, was kept and was paid for; that it cannot be used is a finding, not a failed run.
+_CAME = frozenset(
+    {ErrorClass.UNDECODABLE, ErrorClass.REFUSAL, ErrorClass.TRUNCATED, ErrorClass.INVALID_OUTPUT}
+)
+
+
+def main() -> None:
+    """The entry point: exit code 0 all well, 1 something failed, 2 bad usage or input."""
+    from minference_assets.settings import load_env_file
+
+    load_env_file(Path.cwd())
+    try:
+        code = cli.main(standalone_mode=False)
+    except click.Abort:
+        click.echo("stopped", err=True)
+        code = _FAILED
+    except click.ClickException as error:
+        error.show()
+        code = _BAD_INPUT
+    except MinferenceError as error:
+        click.echo(f"Error: {error}", err=True)
+        code = _FAILED
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def cli() -> None:
+    """Thread specs in Parquet, priced and rate-limited conversations, every version in DuckDB."""
+
+
+def _selection(command: Callable[..., Any]) -> Callable[..., Any]:
+    for decorate in (
+        click.option("--to", "last", metavar="PARTITION", help="The last partition."),
+        click.option("--from", "first", metavar="PARTITION", help="The first partition."),
+        click.argument("partitions", nargs=-1, metavar="[PARTITION]..."),
+        click.argument("dataset", required=False),
+    ):
+        command = decorate(command)
+    return command
+
+
+@cli.command()
+@_selection
+@click.option("--fresh", is_flag=True, help="Ask for everything again; earlier answers are kept.")
+@click.option(
+    "--simulate",
+    type=click.Choice(["auto", "always", "never"]),
+    default="auto",
+    show_default=True,
+    help="Ask a local simulator: auto does when no provider is configured.",
+)
+def run(
+    dataset: str | None,
+    partitions: tuple[str, ...],
+    first: str | None,
+    last: str | None,
+    *,
+    fresh: bool,
+    simulate: "Simulate",
+) -> None:
+    """
+    Hold a dataset's conversations: all steps, from thread specs to lineage.
+
+    Without a DATASET all of them, without a PARTITION all that have thread specs.
+    """
+    from minference_assets import console, session
+
+    screen = console.open_console()
+    with session.opened(screen) as opened:
+        chosen = _chosen(opened, dataset, partitions, first, last)
+        with session.simulated(screen, simulate) as simulator:
+            if fresh:
+                _begin_again(opened, chosen)
+            outcomes = opened.run(chosen)
+    console.show_outcomes(screen, outcomes)
+    console.show_summary(screen, opened.watch)
+    _show_where(screen, opened, chosen)
+    if simulator:
+        screen.print("  export OPENAI_API_KEY=...  and run again: a real provider is asked instead")
+    if not (_all_answered(screen, opened.watch.reports.values()) and all(one.success for one in outcomes)):
+        raise click.exceptions.Exit(_FAILED)
+
+
+@cli.command()
+@_selection
+def plan(dataset: str | None, partitions: tuple[str, ...], first: str | None, last: str | None) -> None:
+    """What a run would send and cost. Spends nothing."""
+    from minference_assets import console, session
+
+    screen = console.open_console()
+    with session.opened(screen) as opened:
+        chosen = _chosen(opened, dataset, partitions, first, last)
+        outcomes = opened.run(chosen, suffix="_plan")
+    console.show_outcomes(screen, outcomes)
+    if not all(outcome.success for outcome in outcomes):
+        raise click.exceptions.Exit(_FAILED)
+
+
+@cli.command()
+def status() -> None:
+    """What there is of each dataset's partitions."""
+    from minference_assets import console, questions, session
+
+    screen = console.open_console()
+    with session.opened(screen) as opened:
+        lake, datasets = opened.lake, opened.workspace.datasets
+    stored = questions.partitions_in_store(lake.published)
+    rows = []
+    for name in datasets:
+        for key in sorted({*lake.partitions_with_specs(name), *(k for d, k in stored if d == name)}):
+            threads, failed, dollars = stored.get((name, key), (0, 0, None))
+            rows.append(
+                (
+                    name,
+                    key,
+                    _yes(lake.requests(name, key).exists()),
+                    _yes(lake.exchanges(name, key).exists()),
+                    threads or "",
+                    failed or "",
+                    dollars,
+                )
+            )
+    names = ("dataset", "partition", "planned", "asked", "conversations", "failed", "dollars")
+    console.show_answer(screen, names, rows)
+
+
+@cli.command()
+@click.argument("version", type=click.UUID)
+def show(version: UUID) -> None:
+    """The transcript of a thread: VERSION is the id of a version, or of a lineage."""
+    from minference_assets import console, questions
+    from minference_assets.resources import Lake
+
+    store = Lake().published
+    found = questions.find(store, version)
+    if found is None or found.kind != "ChatThread":
+        what = "in the store" if found is None else f"a thread but a {found.kind}"
+        raise click.BadParameter(f"{version} is not {what}")
+    screen = console.open_console()
+    for role, content in questions.transcript_of(store, found.version).rows:
+        screen.print(f"[bold]{role}[/bold]")
+        screen.print(str(content), markup=False)
+        screen.print()
+
+
+@cli.command()
+@click.argument("version", type=click.UUID)
+def lineage(version: UUID) -> None:
+    """The history of a thing: VERSION is the id of any version, or of a lineage."""
+    from minference_assets import console, questions
+    from minference_assets.resources import Lake
+
+    store = Lake().published
+    found = questions.find(store, version)
+    if found is None:
+        raise click.BadParameter(f"{version} is not in the store")
+    _show(console.open_console(), questions.lineage_of(store, found.lineage))
+
+
+@cli.command()
+@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--port", default=8900, show_default=True, help="0 takes any free port.")
+@click.option("--rpm", type=click.IntRange(1), help="Requests a minute; more are refused with 429.")
+@click.option("--tpm", type=click.IntRange(1), help="Tokens a minute; more are refused with 429.")
+@click.option("--latency-ms", type=float, default=0.0, show_default=True, help="How long an answer takes.")
+@click.option("--latency-jitter", type=float, default=0.0, help="By which fraction that varies.")
+@click.option("--fault", "faults", multiple=True, metavar="NAME=PROBABILITY", help="For example 500=0.01.")
+@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--log", type=click.Path(path_type=Path), help="A file that gets one line for each request.")
+def simulate(
+    host: str,
+    port: int,
+    rpm: int | None,
+    tpm: int | None,
+    latency_ms: float,
+    latency_jitter: float,
+    faults: tuple[str, ...],
+    seed: int,
+    log: Path | None,
+) -> None:
+    """A local server that speaks OpenAI's and Anthropic's words, with limits and faults."""
+    import asyncio
+
+    from minference_core.simulator import SimulatorSettings, parse_fault
+
+    try:
+        settings = SimulatorSettings(
+            host=host,
+            port=port,
+            seed=seed,
+            latency_ms=latency_ms,
+            latency_jitter=latency_jitter,
+            requests_per_minute=rpm,
+            tokens_per_minute=tpm,
+            faults=dict(parse_fault(fault) for fault in faults),
+            log=log,
+        )
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
+    asyncio.run(_simulate(settings))
+
+
+@cli.command()
+@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--port", default=3000, show_default=True)
+@click.option("--simulate", type=click.Choice(["auto", "always", "never"]), default="auto", show_default=True)
+def ui(host: str, port: int, simulate: "Simulate") -> None:
+    """The Dagster UI and its daemon, until Ctrl-C."""
+    import dagster as dg
+
+    from minference_assets import console, home, session, settings, ui
+
+    screen = console.open_console()
+    folder = home.prepare(Path.cwd())
+    with dg.DagsterInstance.get() as instance:
+        home.forget_dead_runs(instance, folder)
+    # The UI's runs happen in another folder, and a relative one would mean something else there.
+    os.environ[settings.DATA_VARIABLE] = str(settings.data_folder())
+    with session.simulated(screen, simulate):
+        screen.print(f"http://{host}:{port} will be the UI. Ctrl-C ends it.")
+        code = ui.serve(home.project_root(Path.cwd()) / "workspace.yaml", folder, host=host, port=port)
+    raise click.exceptions.Exit(_FAILED if code else 0)
+
+
+@cli.command()
+def doctor() -> None:
+    """Is everything here that should be?"""
+    from minference_assets import console, home
+    from minference_assets.doctor import examine
+
+    screen = console.open_console()
+    findings = list(examine(home.prepare(Path.cwd())))
+    for finding in findings:
+        mark = "[green]ok[/green]  " if finding.ok else "[red]look[/red]"
+        screen.print(f"{mark} [bold]{finding.name}[/bold]", finding.text)
+    if not all(finding.ok for finding in findings):
+        raise click.exceptions.Exit(_FAILED)
+
+
+@cli.group()
+def new() -> None:
+    """Make something new."""
+
+
+@new.command("dataset")
+@click.argument("name")
+@click.option("--named", is_flag=True, help="Partitions under free names instead of days.")
+@click.option("--from", "first_day", metavar="DAY", help="The first day; today if not said.")
+def new_dataset(name: str, *, named: bool, first_day: str | None) -> None:
+    """Write the YAML file of a dataset; that is all there is to do."""
+    from minference_assets.home import project_root
+    from minference_assets.new_dataset import write_dataset
+    from minference_assets.resources import Lake
+
+    day = None if named else first_day or datetime.now(UTC).date().isoformat()
+    definitions = project_root(Path.cwd()) / "minference_assets" / "defs"
+    try:
+        file = write_dataset(definitions, name, first_day=day)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
+    click.echo(f"wrote {file}")
+    click.echo(f"next: put Parquet files into {Lake().thread_specs(name, day or 'any_name')}")
+    click.echo(f"then: minference plan {name}")
+
+
+def _chosen(
+    opened: "Session", dataset: str | None, keys: tuple[str, ...], first: str | None, last: str | None
+) -> dict[str, list[str]]:
+    from minference_assets.runs import UnknownDataset, UnknownPartition
+    from minference_assets.session import Selection
+
+    if keys and (first or last):
+        raise click.UsageError("name the partitions, or give --from and --to, not both")
+    if (first or last) and not dataset:
+        raise click.UsageError("--from and --to need a DATASET")
+    try:
+        chosen = opened.chosen(Selection(dataset, keys, first, last))
+    except (UnknownDataset, UnknownPartition) as error:
+        raise click.UsageError(str(error)) from None
+    if not chosen:
+        where = opened.lake.thread_specs(dataset or "<dataset>", "<partition>")
+        raise click.UsageError(f"there are no thread specs to run: put Parquet files into {where}")
+    return chosen
+
+
+def _begin_again(opened: "Session", chosen: dict[str, list[str]]) -> None:
+    for name, keys in chosen.items():
+        for key in keys:
+            opened.lake.begin_generation(name, key, fresh=True)
+
+
+def _all_answered(screen: "Console", reports: Iterable["RunReport"]) -> bool:
+    """Whether every thread got an answer; one that came but is no use is a matter for who reads it."""
+    unanswered = sum(
+        report.undone + sum(n for name, n in report.failures.items() if name not in _CAME)
+        for report in reports
+    )
+    if unanswered:
+        screen.print(f"\n{unanswered} threads got no answer. Run it again: only they are asked for.")
+    return not unanswered
+
+
+def _show_where(screen: "Console", opened: "Session", chosen: dict[str, list[str]]) -> None:
+    """Where the results are, some questions to them with their answers, what to do next."""
+    from minference_assets import questions
+
+    store = opened.lake.published
+    if not opened.watch.reports or not store.exists():
+        return
+    screen.print(f"\nResults: {opened.lake.folder}", markup=False)
+    screen.print("  minference.duckdb   every version, exchange and dollar: open it with any DuckDB client")
+    screen.print("  transcripts/        whole conversations as Parquet and JSON lines")
+    dataset, keys = next(iter(chosen.items()))
+    for answer in questions.examples(store, dataset, keys[0]):
+        _show(screen, answer)
+    me = _typed_as()
+    screen.print("\nNext")
+    screen.print(f"  {me} status            what there is of each dataset and partition")
+    screen.print(f"  {me} ui                the same as a graph, with schedules and backfills")
+    screen.print(f"  {me} new dataset NAME  a dataset of your own")
+
+
+def _typed_as() -> str:
+    """What to type for this very command where one is now: the virtual environment may not be active."""
+    here = Path(sys.argv[0]).absolute()
+    found = shutil.which("minference")
+    if found is not None and Path(found).absolute() == here:
+        return "minference"
+    return str(here.relative_to(Path.cwd())) if here.is_relative_to(Path.cwd()) else str(here)
+
+
+def _show(screen: "Console", answer: "Answer") -> None:
+    from minference_assets.console import show_answer
+
+    screen.print(f"\n[bold]{answer.title}[/bold]")
+    screen.print(f"[dim]{answer.sql};[/dim]")
+    show_answer(screen, answer.names, answer.rows)
+
+
+def _yes(there: bool) -> str:  # noqa: FBT001 (it is the value, not a switch)
+    return "yes" if there else ""
+
+
+async def _simulate(settings: "SimulatorSettings") -> None:
+    """Until SIGINT or SIGTERM; the address is said once it answers."""
+    import asyncio
+
+    from minference_core.engine import graceful_stop
+    from minference_core.simulator import Simulator
+
+    stop = asyncio.Event()
+    with graceful_stop(asyncio.get_running_loop(), stop):
+        async with Simulator(settings) as simulator:
+            click.echo(f"simulator at {simulator.url}; Ctrl-C ends it")
+            await stop.wait()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,154 @@
+"""
+`ConversationDataset`: what a dataset's `defs.yaml` may say, and what it becomes.
+
+The file is all there is to a dataset. Its folder's name is the dataset's name; a field that is not known
+here is an error.
+"""
+
+import re
+from datetime import date
+from decimal import Decimal
+from typing import Annotated, Any, Literal, Self
+
+import dagster as dg
+from pydantic import Field, field_validator, model_validator
+
+from minference_assets import jobs, partitions
+from minference_assets.assets import entity_versions, requests, responses, thread_specs, transcripts
+from minference_assets.dataset import Dataset
+from minference_assets.schedules import daily_schedule
+from minference_assets.sensors import new_folder_sensor
+from minference_core.engine import LaneLimits
+from minference_core.providers import PROVIDERS
+from minference_core.specs import SpecDefaults
+
+__all__ = ["ConversationDataset", "DatasetPartitions", "DatasetSchedule"]
+
+
+class DatasetPartitions(dg.Model, dg.Resolvable):
+    """How the dataset is cut: by the day, or under names that are the folders' own."""
+
+    type: Literal["daily", "named"] = "daily"
+    start_date: Annotated[str, Field(description="The first day, as 2026-11-16. For daily partitions.")] = ""
+
+
+class DatasetSchedule(dg.Model, dg.Resolvable):
+    """When it runs by itself, once switched on in the UI."""
+
+    hour: Annotated[int, Field(ge=0, le=23, description="UTC; the day before is run.")]
+
+
+class ConversationDataset(dg.Component, dg.Model, dg.Resolvable):
+    """
+    A dataset of conversations to hold with language models.
+
+    Becomes the assets thread_specs, requests, responses, entity_versions and transcripts in a group of the
+    dataset's name, a job that makes them, a job that only plans, and a schedule or a sensor.
+    """
+
+    description: Annotated[str, Field(description="What these conversations are for.")]
+    owners: Annotated[list[str], Field(description='People and teams: "team:support", "ada@example.com".')]
+    partitions: DatasetPartitions
+    defaults: Annotated[
+        dict[str, Any],
+        Field(default_factory=dict, description="Values for the spec columns that a row leaves out."),
+    ]
+    limits: Annotated[
+        dict[str, dict[str, int]],
+        Field(
+            default_factory=dict,
+            description="By client: requests_per_minute, tokens_per_minute, max_in_flight.",
+        ),
+    ]
+    max_in_flight: Annotated[int, Field(ge=1, description="Conversations held at the same time.")] = 64
+    budget_usd: Annotated[
+        float | None, Field(gt=0, description="The highest cost one partition's plan may have.")
+    ] = None
+    schedule: DatasetSchedule | None = None
+    transcripts: Annotated[bool, Field(description="Export whole conversations too.")] = True
+
+    # Said here, not in the model of the part: Dagster wraps an error from there in its own traceback.
+    @field_validator("partitions")
+    @classmethod
+    def _start_goes_with_daily(cls, value: DatasetPartitions) -> DatasetPartitions:
+        if value.type == "named":
+            if value.start_date:
+                raise ValueError("named partitions have no start_date: remove it, or use type: daily")
+            return value
+        try:
+            date.fromisoformat(value.start_date)
+        except ValueError:
+            raise ValueError(
+                f'start_date is "{value.start_date}": write the first day, for example "2026-11-16"'
+            ) from None
+        return value
+
+    @model_validator(mode="after")
+    def _schedule_goes_with_daily(self) -> Self:
+        if self.schedule is not None and self.partitions.type == "named":
+            raise ValueError("schedule goes with daily partitions: named ones are run by hand")
+        return self
+
+    # The library's own models judge these two, here rather than on first use. They cannot be the fields'
+    # types: Dagster's YAML loader does not know the JSON types in them.
+    @field_validator("defaults")
+    @classmethod
+    def _defaults_are_known(cls, value: dict[str, Any]) -> dict[str, Any]:
+        SpecDefaults.model_validate(value)
+        return value
+
+    @field_validator("limits")
+    @classmethod
+    def _limits_are_known(cls, value: dict[str, dict[str, int]]) -> dict[str, dict[str, int]]:
+        for client, limits in value.items():
+            if client not in PROVIDERS:
+                raise ValueError(f"no client is named {client}: there are {', '.join(PROVIDERS)}")
+            LaneLimits.model_validate(limits)
+        return value
+
+    def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
+        return self.defs_of(context.path.name)
+
+    def defs_of(self, name: str) -> dg.Definitions:
+        """What the dataset of that name becomes."""
+        dataset = self.dataset(name)
+        builders = [thread_specs, requests, responses, entity_versions]
+        if dataset.transcripts:
+            builders.append(transcripts)
+        return dg.Definitions(
+            assets=[builder.build(dataset) for builder in builders],
+            jobs=[jobs.whole_job(dataset), jobs.plan_job(dataset)],
+            schedules=self._schedules(dataset),
+            sensors=self._sensors(dataset),
+        )
+
+    def dataset(self, name: str) -> Dataset:
+        """What the YAML in the folder `name` says."""
+        if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
+            raise ValueError(f"{name}: a dataset's name is small letters, digits and _, a letter first")
+        return Dataset(
+            name=name,
+            description=self.description,
+            owners=tuple(self.owners),
+            partitions=self._partitions(name),
+            defaults=SpecDefaults.model_validate(self.defaults),
+            limits={client: LaneLimits.model_validate(each) for client, each in self.limits.items()},
+            max_in_flight=self.max_in_flight,
+            budget_usd=None if self.budget_usd is None else Decimal(str(self.budget_usd)),
+            transcripts=self.transcripts,
+        )
+
+    def _partitions(self, name: str) -> dg.PartitionsDefinition:
+        if self.partitions.type == "named":
+            return partitions.named(name)
+        return partitions.daily(date.fromisoformat(self.partitions.start_date))
+
+    def _schedules(self, dataset: Dataset) -> list[dg.ScheduleDefinition]:
+        if self.schedule is None:
+            return []
+        return [daily_schedule(dataset, hour=self.schedule.hour)]
+
+    def _sensors(self, dataset: Dataset) -> list[dg.SensorDefinition]:
+        if not isinstance(dataset.partitions, dg.DynamicPartitionsDefinition):
+            return []
+        return [new_folder_sensor(dataset, dataset.partitions)]

@@ -1,0 +1,240 @@
+"""What a run looks like in a terminal: the plan, a bar for each partition, and what came of it."""
+
+import os
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
+from types import TracebackType
+from typing import Self, TextIO
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
+from rich.table import Table
+
+from minference_assets.metadata import duration, progress_line, usd
+from minference_assets.runs import Outcome
+from minference_core.conversations import Plan
+from minference_core.engine import Progress as Standing
+from minference_core.engine import RunReport
+from minference_core.specs import SpecReport
+
+__all__ = ["Watch", "open_console", "show_answer", "show_outcomes", "show_summary"]
+
+_LINE_EVERY_S = 5.0
+_WIDTH = 120  # where there is no terminal to ask: a file, a pipe
+
+
+def open_console() -> Console:
+    """
+    A console of our own.
+
+    Dagster takes over the process's standard output while a step runs, to keep it with the run; a copy of it,
+    made before, still leads to the terminal.
+    """
+    width = None if sys.stdout.isatty() else _WIDTH
+    return Console(file=_own(sys.stdout), highlight=False, width=width)
+
+
+class Watch:
+    """Listens to runs, shows the plan before anything is sent and the progress after."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._bars = _bars(console) if console.is_terminal else None
+        self._tasks: dict[tuple[str, str], TaskID] = {}
+        self._unshown: dict[tuple[str, str], Plan] = {}
+        self._line_at = time.monotonic()
+        self.plans: dict[tuple[str, str], Plan] = {}
+        self.reports: dict[tuple[str, str], RunReport] = {}
+
+    def __enter__(self) -> Self:
+        if self._bars is not None:
+            self._bars.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.show_plan()
+        if self._bars is not None:
+            self._bars.stop()
+
+    def inspected(self, dataset: str, key: str, report: SpecReport) -> None:
+        for problem in report.invalid[:5]:
+            self._console.print(
+                f"{dataset} {key}: {problem.file} row {problem.row} is left out: {problem.reason}",
+                markup=False,
+            )
+        if len(report.invalid) > 5:
+            self._console.print(f"{dataset} {key}: and {len(report.invalid) - 5} more rows are left out")
+
+    def planned(self, dataset: str, key: str, plan: Plan) -> None:
+        self.plans[dataset, key] = self._unshown[dataset, key] = plan
+
+    def progressed(self, dataset: str, key: str, progress: Standing) -> None:
+        self.show_plan()
+        if self._bars is None:
+            self._line(dataset, key, progress)
+            return
+        task = self._tasks.get((dataset, key))
+        if task is None:
+            task = self._bars.add_task(f"{dataset} {key}", total=progress.total, said="")
+            self._tasks[dataset, key] = task
+        self._bars.update(task, completed=progress.done, total=progress.total, said=_said(progress))
+
+    def answered(self, dataset: str, key: str, report: RunReport) -> None:
+        self.show_plan()
+        self.reports[dataset, key] = report
+        task = self._tasks.get((dataset, key))
+        if self._bars is not None and task is not None:
+            done = report.threads - report.undone
+            self._bars.update(task, completed=done, total=report.threads, said=_result(report))
+        else:
+            self._console.print(f"{dataset} {key}: {_result(report)}")
+
+    def show_plan(self) -> None:
+        """The plans that were not shown yet."""
+        if self._unshown:
+            self._console.print(_plan_table(self._unshown))
+            self._unshown = {}
+
+    def _line(self, dataset: str, key: str, progress: Standing) -> None:
+        now = time.monotonic()
+        if progress.done < progress.total and now - self._line_at >= _LINE_EVERY_S:
+            self._line_at = now
+            self._console.print(f"{dataset} {key}: {progress_line(progress)}")
+
+
+def show_outcomes(console: Console, outcomes: Iterable[Outcome]) -> None:
+    for outcome in outcomes:
+        for warning in outcome.warnings:
+            console.print(f"[yellow]warning[/yellow] {_plain(warning)}")
+        for problem in outcome.problems:
+            console.print(f"[red]failed[/red] {_plain(problem)}")
+        if not outcome.success and not outcome.problems:
+            console.print(f"[red]failed[/red] {outcome.dataset}: run {outcome.run_id} did not end well")
+
+
+def show_summary(console: Console, watch: Watch) -> None:
+    """What all runs did together."""
+    reports = list(watch.reports.values())
+    if not reports:
+        return
+    table = Table(show_header=False, box=None, pad_edge=False, title="Result", title_justify="left")
+    table.add_column(style="dim")
+    table.add_column()
+    for name, value in _facts(reports):
+        table.add_row(name, value)
+    console.print()
+    console.print(table)
+    if not any(report.sent for report in reports):
+        console.print("\n[bold]Nothing was sent[/bold]: every answer was there already.")
+
+
+def show_answer(console: Console, names: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """The rows of a query."""
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for name in names:
+        table.add_column(name, overflow="fold")
+    for row in rows:
+        table.add_row(*(_plain("" if value is None else str(value)) for value in row))
+    console.print(table)
+
+
+def _facts(reports: Sequence[RunReport]) -> Iterable[tuple[str, str]]:
+    failures = sum((Counter(report.failures) for report in reports), Counter[str]())
+    shares: dict[str, float] = {}
+    for report in reports:
+        for client, share in report.limit_share.items():
+            shares[client] = max(shares.get(client, 0.0), share)
+    unknown = sum(report.unknown_price for report in reports)
+    cost = sum((report.cost_usd for report in reports), Decimal(0))
+    prompt, completion = (
+        sum(report.prompt_tokens for report in reports),
+        sum(report.completion_tokens for report in reports),
+    )
+    yield "threads", f"{_sum(reports, 'threads')}, {_sum(reports, 'complete')} of them complete"
+    yield "turns", f"{_sum(reports, 'turns')}"
+    yield (
+        "attempts",
+        f"{_sum(reports, 'attempts')} sent by this run, {_sum(reports, 'retries')} of them retries",
+    )
+    yield "reused", f"{_sum(reports, 'skipped')} threads needed nothing sent"
+    yield "failures", ", ".join(f"{n} {name}" for name, n in failures.most_common()) or "none"
+    if undone := _sum(reports, "undone"):
+        yield "unfinished", f"{undone} threads"
+    yield "tokens", f"{prompt:,} in, {completion:,} out, {_sum(reports, 'cached_tokens'):,} from a cache"
+    yield "dollars", usd(cost) + (f" and {unknown} answers of unknown price" if unknown else "")
+    limit = ", ".join(f"{client} {share:.0%}" for client, share in sorted(shares.items()))
+    yield "limit used", limit or "no limit was in use"
+    yield "time asking", duration(sum(report.seconds for report in reports))
+
+
+def _sum(reports: Sequence[RunReport], name: str) -> int:
+    return sum(int(getattr(report, name)) for report in reports)
+
+
+def _plan_table(plans: dict[tuple[str, str], Plan]) -> Table:
+    table = Table(title="Plan", title_justify="left", box=None, pad_edge=False, header_style="dim")
+    table.add_column("dataset")
+    table.add_column("partition")
+    for name in ("new", "answered", "failed", "invalid", "tokens in", "tokens out", "dollars", "takes"):
+        table.add_column(name, justify="right")
+    for (dataset, key), plan in plans.items():
+        table.add_row(
+            dataset,
+            key,
+            *(str(n) for n in (plan.new, plan.answered, plan.failed, plan.invalid)),
+            f"{plan.prompt_tokens:,}",
+            f"≤ {plan.max_output_tokens:,}",
+            f"{usd(plan.cost_low_usd)} to {usd(plan.cost_high_usd)}",
+            duration(plan.minutes * 60),
+        )
+    return table
+
+
+def _bars(console: Console) -> Progress:
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=28),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[said]}"),
+        console=console,
+        refresh_per_second=5,
+        # Dagster redirects these itself while a step runs; two redirections undo each other.
+        redirect_stdout=False,
+        redirect_stderr=False,
+    )
+
+
+def _said(progress: Standing) -> str:
+    left = "" if progress.eta_s is None else f", {duration(progress.eta_s)} left"
+    failed = f"[red]{progress.failed} failed[/red], " if progress.failed else ""
+    share = "" if progress.limit_share is None else f"{progress.limit_share:.0%} of the limit, "
+    return (
+        f"{failed}{progress.requests_per_s:.0f} req/s, {progress.tokens_per_s:,.0f} tok/s, "
+        f"{share}{usd(progress.cost_usd)}{left}"
+    )
+
+
+def _result(report: RunReport) -> str:
+    failed = sum(report.failures.values())
+    return (
+        f"{report.complete} of {report.threads} threads complete, {failed} failed, "
+        f"{report.sent} requests sent, {report.skipped} threads reused, {usd(report.cost_usd)}"
+    )
+
+
+def _plain(text: str) -> str:
+    """Text from outside: what looks like rich's markup in it is not."""
+    return text.replace("[", r"\[")
+
+
+def _own(stream: TextIO) -> TextIO:
+    try:
+        number = stream.fileno()
+    except (OSError, ValueError):
+        return stream  # not a real stream: a test is reading
+    return os.fdopen(os.dup(number), "w", buffering=1, encoding="utf-8")

@@ -1,0 +1,30 @@
+"""A dataset as its assets see it: what its YAML says, with every value in its final type."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+import dagster as dg
+
+from minference_core.engine import LaneLimits
+from minference_core.specs import SpecDefaults
+
+__all__ = ["Dataset"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dataset:
+    """A named stream of partitions, and how its conversations are to be held."""
+
+    name: str
+    description: str
+    owners: tuple[str, ...]
+    partitions: dg.PartitionsDefinition
+    defaults: SpecDefaults
+    limits: Mapping[str, LaneLimits] = field(default_factory=dict)
+    max_in_flight: int = 64
+    budget_usd: Decimal | None = None  # of one partition's plan, at its highest cost
+    transcripts: bool = True
+
+    def key(self, asset: str) -> dg.AssetKey:
+        return dg.AssetKey([self.name, asset])

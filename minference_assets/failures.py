@@ -1,0 +1,41 @@
+"""How an error of the library ends a step: what was being done, what is wrong, what to do."""
+
+import dagster as dg
+
+from minference_core.errors import JournalBusy, MinferenceError
+
+__all__ = ["failure_from", "stopped"]
+
+
+def failure_from(error: MinferenceError, doing: str) -> dg.Failure:
+    """
+    Build (not raise) the failure for `error`, so the caller writes `raise ... from error`.
+
+    Args:
+        error: What went wrong.
+        doing: What the step was trying to do, for whoever reads the run page.
+    """
+    retryable = isinstance(error, JournalBusy)
+    return dg.Failure(
+        f"{doing}: {error}",
+        metadata={
+            "error": dg.MetadataValue.text(type(error).__name__),
+            "running it again may work": dg.MetadataValue.bool(retryable),
+        },
+        allow_retries=False,
+    )
+
+
+def stopped(dataset: str, key: str, *, undone: int) -> dg.Failure:
+    """
+    The failure of an engine that was asked to stop and did.
+
+    `allow_retries=False` is what makes Dagster call the run cancelled: anything else is tried
+    again by whoever has a retry policy.
+    """
+    return dg.Failure(
+        f"{dataset} {key}: stopped on request with {undone} threads unfinished. Every answer that arrived "
+        f"is kept: run it again and only the rest is sent.",
+        metadata={"unfinished_threads": undone},
+        allow_retries=False,
+    )

@@ -1,0 +1,263 @@
+"""
+What the UI shows of a partition: numbers, small tables, one small chart.
+
+Markdown of 1,000 characters and more hides behind a link in the UI, so everything here stays under
+it; Mermaid and raw HTML are not rendered at all, an SVG in a data URI is.
+"""
+
+import base64
+import json
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+
+import dagster as dg
+
+from minference_core.conversations import Plan
+from minference_core.engine import Progress, RunReport
+from minference_core.export import TranscriptReport
+from minference_core.lineage import VersionReport
+from minference_core.specs import SpecReport
+from minference_core.store import FoldReport
+
+__all__ = [
+    "answers_metadata",
+    "duration",
+    "plan_metadata",
+    "progress_line",
+    "progress_metadata",
+    "specs_metadata",
+    "table",
+    "transcripts_metadata",
+    "usd",
+    "versions_metadata",
+]
+
+Metadata = dict[str, dg.MetadataValue | str | int | float | None]
+
+# A table in metadata is a preview: the whole of it goes into every materialization event.
+_PREVIEW_ROWS = 12
+_PREVIEW_CHARACTERS = 160
+_INLINE_MARKDOWN = 1000
+_PREVIEW = (
+    "thread_key",
+    "sample",
+    "client",
+    "model",
+    "state",
+    "reason",
+    "turns",
+    "estimated_prompt_tokens",
+    "max_output_tokens",
+    "cost_high_usd",
+    "body",
+)
+
+_GREEN, _RED, _GREY = "#2e9e6b", "#d64545", "#c9ced6"
+
+
+def usd(amount: Decimal) -> str:
+    """Dollars as people read them: cents when there are some, more digits when there are not."""
+    return f"${amount:,.2f}" if amount >= 1 or amount == 0 else f"${amount:.4f}"
+
+
+def duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min {rest} s" if minutes else f"{seconds:.1f} s"
+
+
+def table(rows: Iterable[Mapping[str, object]]) -> dg.MetadataValue | None:
+    """A preview table, or None when there is nothing in it (Dagster refuses an empty one)."""
+    records = [
+        dg.TableRecord({name: _cell(value) for name, value in row.items()})
+        for row, _ in zip(rows, range(_PREVIEW_ROWS), strict=False)
+    ]
+    if not records:
+        return None
+    columns = {name: _type(value) for record in records for name, value in record.data.items()}
+    return dg.MetadataValue.table(
+        records=records, schema=dg.TableSchema([dg.TableColumn(name, kind) for name, kind in columns.items()])
+    )
+
+
+def specs_metadata(report: SpecReport) -> Metadata:
+    problems = table(
+        {"file": p.file, "row": p.row, "thread_key": p.thread_key, "reason": p.reason} for p in report.invalid
+    )
+    return _present(
+        {
+            "dagster/partition_row_count": report.rows,
+            "files": report.files,
+            "conversations": report.conversations,
+            "valid_rows": report.valid,
+            "invalid_rows": len(report.invalid),
+            "problems": problems,
+        }
+    )
+
+
+def plan_metadata(plan: Plan) -> Metadata:
+    return _present(
+        {
+            "dagster/partition_row_count": plan.rows,
+            "plan": dg.MetadataValue.md(_plan_markdown(plan)),
+            "new": plan.new,
+            "answered": plan.answered,
+            "failed": plan.failed,
+            "invalid": plan.invalid,
+            "prompt_tokens": plan.prompt_tokens,
+            "max_output_tokens": plan.max_output_tokens,
+            "cost_low_usd": float(plan.cost_low_usd),
+            "cost_high_usd": float(plan.cost_high_usd),
+            "requests_of_unknown_price": plan.unknown_price,
+            "minutes_under_the_limits": round(plan.minutes, 2),
+            "by_model": table(_fields(line) for line in plan.by_model),
+            "reasons": table({"reason": why, "rows": rows} for why, rows in plan.reasons.items()),
+            "preview": table({name: row.get(name) for name in _PREVIEW} for row in plan.preview),
+        }
+    )
+
+
+def progress_line(progress: Progress) -> str:
+    """One line of a log: what a person who waits wants to know."""
+    left = "" if progress.eta_s is None else f", about {duration(progress.eta_s)} left"
+    share = "" if progress.limit_share is None else f", {progress.limit_share:.0%} of the limit"
+    failed = f", {progress.failed} failed ({_classes(progress.failures)})" if progress.failed else ""
+    return (
+        f"{progress.done} of {progress.total} threads{failed}, {progress.in_flight} in flight, "
+        f"{progress.retried} retried, {progress.requests_per_s:.1f} requests/s, "
+        f"{progress.tokens_per_s:,.0f} tokens/s{share}, {usd(progress.cost_usd)}{left}"
+    )
+
+
+def progress_metadata(progress: Progress) -> Metadata:
+    return _present(
+        {
+            "done": progress.done,
+            "total": progress.total,
+            "failed": progress.failed,
+            "in_flight": progress.in_flight,
+            "retried": progress.retried,
+            "requests_per_s": round(progress.requests_per_s, 2),
+            "tokens_per_s": round(progress.tokens_per_s, 1),
+            "cost_usd": float(progress.cost_usd),
+            "limit_share": progress.limit_share,
+            "seconds_left": progress.eta_s,
+        }
+    )
+
+
+def answers_metadata(report: RunReport) -> Metadata:
+    failed = sum(report.failures.values())
+    limits = {f"limit_share_{client}": round(share, 3) for client, share in report.limit_share.items()}
+    return _present(
+        {
+            "dagster/partition_row_count": report.attempts,
+            "outcome": dg.MetadataValue.md(_outcome_markdown(report, failed)),
+            "threads": report.threads,
+            "threads_failed": failed,
+            "turns": report.turns,
+            "sent": report.sent,
+            "already_answered": report.skipped,
+            "retries": report.retries,
+            "prompt_tokens": report.prompt_tokens,
+            "completion_tokens": report.completion_tokens,
+            "cached_tokens": report.cached_tokens,
+            "cost_usd": float(report.cost_usd),
+            "answers_of_unknown_price": report.unknown_price,
+            "seconds": round(report.seconds, 3),
+            "failures": table({"class": name, "threads": n} for name, n in report.failures.items()),
+            **limits,
+        }
+    )
+
+
+def versions_metadata(report: VersionReport, fold: FoldReport) -> Metadata:
+    return {
+        "dagster/partition_row_count": report.thread_versions,
+        "mat_id": str(report.mat_id),
+        "threads": report.threads,
+        "thread_versions": report.thread_versions,
+        "messages": report.messages,
+        "exchanges": report.exchanges,
+        "segments": len(report.segments),
+        "fold": dg.MetadataValue.json(
+            {"segments": fold.segments, "already": fold.already, "busy": fold.busy, "added": dict(fold.added)}
+        ),
+    }
+
+
+def transcripts_metadata(report: TranscriptReport) -> Metadata:
+    return {
+        "dagster/partition_row_count": report.threads,
+        "complete": report.complete,
+        "files": dg.MetadataValue.json([str(file) for file in report.files]),
+    }
+
+
+def _plan_markdown(plan: Plan) -> str:
+    return (
+        f"**{plan.new} to send**, {plan.answered} answered, {plan.failed} failed before, "
+        f"{plan.invalid} invalid\n\n"
+        f"| | |\n|---|---|\n"
+        f"| prompt tokens | {plan.prompt_tokens:,} |\n"
+        f"| output tokens, at most | {plan.max_output_tokens:,} |\n"
+        f"| cost | {usd(plan.cost_low_usd)} to {usd(plan.cost_high_usd)} |\n"
+        f"| time under the limits | {duration(plan.minutes * 60)} |\n"
+    )
+
+
+def _outcome_markdown(report: RunReport, failed: int) -> str:
+    bar = _bar([(report.complete, _GREEN), (failed, _RED), (report.undone, _GREY)])
+    words = (
+        f"{report.complete} of {report.threads} threads answered, {failed} failed, {report.undone} undone; "
+        f"{report.sent} requests sent, {report.skipped} threads reused; {usd(report.cost_usd)}"
+    )
+    text = f"![{report.complete} of {report.threads}]({bar})\n\n{words}"
+    return text if len(text) < _INLINE_MARKDOWN else words
+
+
+def _bar(parts: Iterable[tuple[int, str]], *, width: int = 300) -> str:
+    """A stacked bar as a data URI, small enough to stay inline."""
+    sized = [(amount, colour) for amount, colour in parts if amount > 0]
+    total = sum(amount for amount, _ in sized) or 1
+    at, rects = 0.0, []
+    for amount, colour in sized:
+        length = amount * width / total
+        rects.append(f'<rect x="{at:.0f}" width="{max(1.0, length):.0f}" height="14" fill="{colour}"/>')
+        at += length
+    svg = f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="14">{"".join(rects)}</svg>'
+    return f"data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()}"
+
+
+def _fields(value: object) -> dict[str, object]:
+    """A dataclass's fields, shallow: `dataclasses.asdict` would copy what is in them."""
+    return {name: getattr(value, name) for name in type(value).__dataclass_fields__}  # type: ignore[attr-defined]
+
+
+def _classes(failures: Mapping[str, int]) -> str:
+    return ", ".join(f"{count} {name}" for name, count in sorted(failures.items()))
+
+
+def _cell(value: object) -> str | int | float | bool:
+    if isinstance(value, str):
+        text = str(value)  # of an enum, too: Dagster stores plain strings only
+        return text if len(text) <= _PREVIEW_CHARACTERS else text[: _PREVIEW_CHARACTERS - 1] + "…"
+    if isinstance(value, bool | int | float):
+        return value
+    if isinstance(value, Decimal):
+        return float(value)
+    if value is None:
+        return ""
+    return _cell(json.dumps(value, default=str, ensure_ascii=False))
+
+
+def _type(value: object) -> str:
+    return {bool: "bool", int: "int", float: "float"}.get(type(value), "string")
+
+
+def _present(values: Metadata) -> Metadata:
+    """What is unknown is left out: the UI would show it as the word "null"."""
+    return {name: value for name, value in values.items() if value is not None}

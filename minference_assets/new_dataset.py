@@ -1,0 +1,46 @@
+"""The file that makes a dataset."""
+
+import re
+from pathlib import Path
+
+__all__ = ["write_dataset"]
+
+_TEMPLATE = """\
+# The dataset {name}. Everything it may say: `dg list components` names it, this file shows the usual part.
+type: minference_assets.components.ConversationDataset
+
+attributes:
+  description: What these conversations are for.
+  owners: ["team:you"]
+  partitions: {{type: {partitions}}}
+  defaults: # for every spec column that a row leaves out
+    client: openai
+    model: gpt-5.4-mini
+    max_tokens: 300
+  limits: # by client; what your account allows
+    openai: {{requests_per_minute: 500, tokens_per_minute: 200000}}
+  budget_usd: 5 # a partition whose plan may cost more is not sent
+"""
+
+
+def write_dataset(definitions: Path, name: str, *, first_day: str | None) -> Path:
+    """
+    Write `<name>/defs.yaml`.
+
+    Args:
+        definitions: The folder `minference_assets/defs`.
+        name: The dataset's name.
+        first_day: The first daily partition; None for partitions under free names.
+
+    Raises:
+        ValueError: The name cannot be one, or is taken.
+    """
+    if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
+        raise ValueError(f"{name}: a dataset's name is small letters, digits and _, a letter first")
+    file = definitions / name / "defs.yaml"
+    if file.exists():
+        raise ValueError(f"{name} is there already: {file}")
+    partitions = "named" if first_day is None else f'daily, start_date: "{first_day}"'
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(_TEMPLATE.format(name=name, partitions=partitions), encoding="utf-8")
+    return file

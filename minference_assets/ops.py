@@ -1,0 +1,276 @@
+"""
+The op `run_parallel_engine`: the only step that spends.
+
+The same op makes each dataset's `responses` and serves the job `ad_hoc`, which asks for a folder of thread
+specs that belongs to no dataset. It decides when to log; everything else is the core's.
+"""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+from pydantic import Field
+
+from minference_assets import metadata
+from minference_assets.checks import ANSWERED, every_thread_was_answered
+from minference_assets.failures import failure_from, stopped
+from minference_assets.partitions import partition
+from minference_assets.resources import Lake, Listener, Providers
+from minference_core.conversations import plan_requests, run_conversations
+from minference_core.engine import LaneLimits, Progress, RunReport, graceful_stop
+from minference_core.errors import JournalBusy, MinferenceError
+from minference_core.specs import Partition, SpecDefaults, SpecSource, inspect_specs
+
+__all__ = ["AdHocConfig", "EngineConfig", "plan_folder", "run_parallel_engine"]
+
+# A log line costs 5 to 25 ms of the engine's loop and an observation up to 42 (measured, SQLite).
+_LOG_EVERY_S = 7.0
+_OBSERVE_EVERY_S = 30.0
+
+# Another run is asking for the same partition. Its answers are ours too, so waiting is all there is to do.
+_BUSY_POLL_S = 2.0
+_BUSY_PATIENCE_S = 900.0
+
+
+class EngineConfig(dg.Config):
+    """What to ask for, and how."""
+
+    dataset: str
+    defaults: dict[str, Any] = Field(default_factory=dict)
+    """Values for columns that a row leaves out, as in a dataset's YAML."""
+    limits: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    """By client: requests_per_minute, tokens_per_minute, max_in_flight."""
+    max_in_flight: int = 64
+    folder: str = ""
+    """Spec files that belong to no dataset's partition; empty for the partitions of the run."""
+    output: str = ""
+    """Where everything that belongs to `folder` is kept."""
+
+    def lane_limits(self) -> dict[str, LaneLimits]:
+        return {client: LaneLimits.model_validate(limits) for client, limits in self.limits.items()}
+
+
+class AdHocConfig(EngineConfig):
+    """The configuration of the job `ad_hoc`."""
+
+    folder: str
+    """Spec files to ask for."""
+    output: str
+    """Where the plan, the journal and the answers go."""
+    budget_usd: float | None = None
+    """Nothing is sent if the plan could cost more."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """One partition's files."""
+
+    source: SpecSource
+    requests: Path
+    journal: Path
+    exchanges: Path
+
+
+@dg.op(
+    ins={"planned": dg.In(dg.Nothing)},
+    # The verdict is only given where there is an asset to give it on.
+    out={"responses": dg.Out(dg.Nothing), ANSWERED: dg.Out(is_required=False)},
+    description="Sends what has no answer yet, within the limits. The only step that spends.",
+)
+# No return annotation: Dagster takes one for the type of the outputs, and refuses an async iterator's.
+async def run_parallel_engine(  # type: ignore[no-untyped-def]
+    context: dg.OpExecutionContext,
+    config: EngineConfig,
+    lake: Lake,
+    providers: Providers,
+    listener: dg.ResourceParam[Listener],
+):
+    asset = None if config.folder else dg.AssetExecutionContext.get()
+    engine = _Engine(context, config, providers, listener, asset)
+    reports: dict[str, RunReport] = {}
+    stop = asyncio.Event()
+    with graceful_stop(asyncio.get_running_loop(), stop):
+        for work in _work_to_do(config, lake, asset):
+            key = work.source.partition.key
+            try:
+                reports[key] = await engine.hold(work, stop)
+            except MinferenceError as error:
+                engine.keep(reports)
+                raise failure_from(error, f"asking for {config.dataset} {key}") from error
+            if reports[key].stopped:
+                engine.keep({done: report for done, report in reports.items() if not report.stopped})
+                raise stopped(config.dataset, key, undone=reports[key].undone)
+    engine.describe(reports)  # before the output: metadata added after it is lost without a word
+    yield dg.Output(None, "responses")
+    if asset is not None:
+        yield every_thread_was_answered(reports, asset.asset_key)
+
+
+@dg.op(
+    out=dg.Out(dg.Nothing), description="Checks a folder of spec files and writes its plan; sends nothing."
+)
+def plan_folder(context: dg.OpExecutionContext, config: AdHocConfig) -> None:
+    work = _folder_work(config)
+    try:
+        inspect_specs(work.source)
+        plan = plan_requests(work.source, work.requests, journal=work.journal, limits=config.lane_limits())
+    except MinferenceError as error:
+        raise failure_from(error, f"planning {config.folder}") from error
+    context.add_output_metadata(metadata.plan_metadata(plan))
+    if config.budget_usd is not None and plan.cost_high_usd > Decimal(str(config.budget_usd)):
+        raise dg.Failure(
+            f"the plan may cost {metadata.usd(plan.cost_high_usd)}, above budget_usd {config.budget_usd}: "
+            f"nothing was sent",
+            allow_retries=False,
+        )
+
+
+class _Engine:
+    """One step's conversations: runs them, says how they are doing, describes what came of them."""
+
+    def __init__(
+        self,
+        context: dg.OpExecutionContext,
+        config: EngineConfig,
+        providers: Providers,
+        listener: Listener,
+        asset: dg.AssetExecutionContext | None,
+    ) -> None:
+        self._context = context
+        self._config = config
+        self._lanes = providers.lanes(config.lane_limits())
+        self._listener = listener
+        self._asset = asset
+
+    async def hold(self, work: _Work, stop: asyncio.Event) -> RunReport:
+        """
+        Hold one partition's conversations.
+
+        Raises:
+            MinferenceError: It cannot go on: the plan is outdated, the journal cannot be written or
+                stays in another run's hands.
+        """
+        give_up = time.monotonic() + _BUSY_PATIENCE_S
+        key, waiting = work.source.partition.key, False
+        while True:
+            try:
+                report = await self._run(work, stop)
+            except JournalBusy:
+                if stop.is_set() or time.monotonic() > give_up:
+                    raise
+                if not waiting:
+                    self._context.log.info(f"{key}: another run is asking for this partition; waiting for it")
+                waiting = True
+                await _sleep_unless(stop, _BUSY_POLL_S)
+            else:
+                self._listener.answered(self._config.dataset, key, report)
+                return report
+
+    async def _run(self, work: _Work, stop: asyncio.Event) -> RunReport:
+        return await run_conversations(
+            work.source,
+            requests=work.requests,
+            journal=work.journal,
+            exchanges=work.exchanges,
+            lanes=self._lanes,
+            run_id=self._context.run.run_id,
+            max_in_flight=self._config.max_in_flight,
+            on_progress=_Reporter(self._context, self._listener, self._asset, work.source.partition),
+            stop=stop,
+        )
+
+    def describe(self, reports: dict[str, RunReport]) -> None:
+        if self._asset is None:
+            for report in reports.values():
+                self._context.add_output_metadata(metadata.answers_metadata(report), "responses")
+            return
+        for key, report in reports.items():
+            self._asset.add_asset_metadata(metadata.answers_metadata(report), partition_key=key)
+
+    def keep(self, reports: dict[str, RunReport]) -> None:
+        """The step fails, but these partitions are complete: the UI should say so."""
+        if self._asset is None:
+            return
+        for key, report in reports.items():
+            self._context.log_event(
+                dg.AssetMaterialization(
+                    self._asset.asset_key, partition=key, metadata=metadata.answers_metadata(report)
+                )
+            )
+
+
+class _Reporter:
+    """Tells the run page now and then, and whoever listens each time."""
+
+    def __init__(
+        self,
+        context: dg.OpExecutionContext,
+        listener: Listener,
+        asset: dg.AssetExecutionContext | None,
+        where: Partition,
+    ) -> None:
+        self._context = context
+        self._listener = listener
+        self._asset = asset
+        self._where = where
+        self._logged = self._observed = time.monotonic()
+
+    def __call__(self, progress: Progress) -> None:
+        self._listener.progressed(self._where.dataset, self._where.key, progress)
+        now = time.monotonic()
+        if now - self._logged >= _LOG_EVERY_S:
+            self._logged = now
+            self._context.log.info(f"{self._where.key}: {metadata.progress_line(progress)}")
+        if self._asset is not None and now - self._observed >= _OBSERVE_EVERY_S:
+            self._observed = now
+            self._context.log_event(
+                dg.AssetObservation(
+                    self._asset.asset_key,
+                    partition=self._where.key,
+                    metadata=metadata.progress_metadata(progress),
+                )
+            )
+
+
+def _work_to_do(config: EngineConfig, lake: Lake, asset: dg.AssetExecutionContext | None) -> Sequence[_Work]:
+    if asset is None:
+        return [_folder_work(config)]
+    definition = asset.assets_def.partitions_def
+    if definition is None:
+        raise dg.DagsterInvariantViolationError(f"{asset.asset_key} has no partitions")
+    return [
+        _Work(
+            lake.source(partition(config.dataset, key, definition), _defaults(config)),
+            lake.requests(config.dataset, key),
+            lake.journal(config.dataset, key),
+            lake.exchanges(config.dataset, key),
+        )
+        for key in asset.partition_keys
+    ]
+
+
+def _folder_work(config: EngineConfig) -> _Work:
+    folder = Path(config.folder).expanduser().resolve()
+    output = Path(config.output).expanduser().resolve()
+    return _Work(
+        SpecSource(Partition(config.dataset, folder.name), folder, _defaults(config)),
+        output / "requests.parquet",
+        output / "journal",
+        output / "exchanges.parquet",
+    )
+
+
+def _defaults(config: EngineConfig) -> SpecDefaults:
+    return SpecDefaults.model_validate(config.defaults)
+
+
+async def _sleep_unless(stop: asyncio.Event, seconds: float) -> None:
+    try:
+        await asyncio.wait_for(stop.wait(), seconds)
+    except TimeoutError:
+        return

@@ -1,0 +1,131 @@
+"""Questions to the published store that the command line asks and shows, as anyone could ask them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import UUID
+
+import duckdb
+
+from minference_core.store import connect
+
+__all__ = ["Answer", "Found", "ask", "examples", "find", "lineage_of", "partitions_in_store", "transcript_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A statement as one would type it, with its rows."""
+
+    title: str
+    sql: str
+    names: tuple[str, ...]
+    rows: tuple[tuple[object, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What an id turned out to be."""
+
+    kind: str
+    version: UUID
+    lineage: UUID
+
+
+def ask(store: Path, title: str, sql: str) -> Answer:
+    """
+    Raises:
+        StoreError: Nothing is published yet.
+    """
+    with connect(store) as connection:
+        return _answer(connection, title, sql)
+
+
+def examples(store: Path, dataset: str, partition: str) -> list[Answer]:
+    """Usage, one transcript, one lineage: with statements to try oneself."""
+    with connect(store) as connection:
+        usage = _answer(connection, "Tokens and dollars by day and model", _USAGE)
+        thread = connection.execute(_LONGEST, [dataset, partition]).fetchall()
+        if not thread:
+            return [usage]
+        version, lineage = thread[0]
+        return [
+            usage,
+            _answer(connection, "A transcript", _TRANSCRIPT.format(version)),
+            _answer(connection, "Its lineage", _LINEAGE.format(lineage)),
+        ]
+
+
+def find(store: Path, wanted: UUID) -> Found | None:
+    """A version by its id, or the current version of a lineage by the lineage's."""
+    with connect(store) as connection:
+        rows = connection.execute(_FIND, [wanted, wanted]).fetchall()
+    return Found(*rows[0]) if rows else None
+
+
+def transcript_of(store: Path, version: UUID) -> Answer:
+    return ask(store, "Transcript", f"select role, content from transcript('{version}') order by pos")  # noqa: S608 (a UUID)
+
+
+def lineage_of(store: Path, lineage: UUID) -> Answer:
+    return ask(store, "Lineage", _LINEAGE.format(lineage))
+
+
+def partitions_in_store(store: Path) -> dict[tuple[str, str], tuple[int, int, object]]:
+    """For each dataset and partition: conversations, how many of them failed, and dollars."""
+    if not store.exists():
+        return {}
+    rows: Sequence[tuple[str, str, int, int, object]] = ask(store, "", _PARTITIONS).rows  # type: ignore[assignment]
+    return {(dataset, key): (threads, failed, cost) for dataset, key, threads, failed, cost in rows}
+
+
+def _answer(connection: duckdb.DuckDBPyConnection, title: str, sql: str) -> Answer:
+    relation = connection.sql(sql)
+    return Answer(title, sql, tuple(relation.columns), tuple(relation.fetchall()))
+
+
+_USAGE = "select day, client, model, requests, total_tokens, cost_usd from usage_daily order by all"
+
+_TRANSCRIPT = "select role, content from transcript('{}') order by pos"
+
+_LINEAGE = "select node, kind, version_no, created_at, id from lineage_tree('{}')"
+
+_LONGEST = """
+select id, lineage_id
+from thread_current
+where dataset = ? and partition_key = ? and n_messages <= 6
+order by n_messages desc, id
+limit 1
+"""
+
+_FIND = """
+select kind, id, lineage_id from entity_version where id = ?
+union all
+select 'ChatThread', id, lineage_id from thread_current where lineage_id = ?
+limit 1
+"""
+
+_PARTITIONS = """
+with thread as (
+    select dataset, partition_key, count(*) as threads
+    from thread_current
+    where dataset is not null
+    group by all
+),
+
+failed as (
+    select dataset, partition_key, count(*) as failed
+    from failures
+    group by all
+),
+
+spent as (
+    select dataset, partition_key, sum(cost_usd) as dollars
+    from exchange
+    group by all
+)
+
+select dataset, partition_key, threads, coalesce(failed, 0), dollars
+from thread
+left join failed using (dataset, partition_key)
+left join spent using (dataset, partition_key)
+"""

@@ -1,0 +1,202 @@
+"""The command line, as it is typed."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from minference_assets import cli
+from minference_assets.settings import SIMULATOR_VARIABLE
+from minference_core.store import connect
+from tests.assets.conftest import put_specs
+from tests.conftest import specs
+
+DAYS = ("2026-11-16", "2026-11-17")
+DATASET = "support_replies"
+
+Type = Callable[..., tuple[int, str]]
+
+
+@pytest.fixture
+def type_in(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Type:
+    """Type a command; gives its exit code and what it printed."""
+    monkeypatch.chdir(tmp_path)
+
+    def typed(*arguments: str) -> tuple[int, str]:
+        monkeypatch.setattr(sys, "argv", ["minference", *arguments])
+        before = signal.getsignal(signal.SIGTERM)
+        try:
+            with pytest.raises(SystemExit) as ended:
+                cli.main()
+        finally:
+            signal.signal(signal.SIGTERM, before)
+        said = capsys.readouterr()
+        return int(ended.value.code or 0), re.sub(r"\s+", " ", said.out + said.err)
+
+    return typed
+
+
+def test_a_run_shows_its_plan_and_its_result_and_a_second_sends_nothing(type_in: Type, data: Path) -> None:
+    put_specs(data, specs(3), *DAYS, dataset=DATASET)
+
+    code, first = type_in("run")
+    again_code, again = type_in("run", DATASET, "--from", DAYS[0], "--to", DAYS[1])
+
+    assert (code, again_code) == (0, 0), first + again
+    assert "No provider is configured" in first
+    assert first.index("Plan") < first.index("Result") < first.index("from transcript(")
+    assert "6, 6 of them complete" in first
+    assert "from lineage_tree(" in first
+    assert str(data) in first
+    assert "Nothing was sent" not in first
+    assert "Nothing was sent" in again
+
+
+def test_a_fresh_run_asks_again_and_keeps_what_was_there(type_in: Type, data: Path) -> None:
+    put_specs(data, specs(2), dataset=DATASET)
+    type_in("run")
+
+    code, said = type_in("run", DATASET, DAYS[0], "--fresh")
+
+    assert code == 0
+    assert "2 sent by this run" in said
+    with connect(data / "minference.duckdb") as store:
+        assert store.execute("select count(*), count(distinct generation) from exchange").fetchall() == [
+            (4, 2)
+        ]
+
+
+def test_a_plan_spends_nothing(type_in: Type, data: Path) -> None:
+    put_specs(data, specs(2), dataset=DATASET)
+
+    code, said = type_in("plan", DATASET)
+
+    assert code == 0
+    assert f"{DATASET} {DAYS[0]} 2 0 0 0" in said
+    assert not list(data.glob("journal/**/*.jsonl"))
+
+
+def test_what_there_is_can_be_looked_at(type_in: Type, data: Path) -> None:
+    put_specs(data, specs(1), dataset=DATASET)
+    type_in("run")
+    with connect(data / "minference.duckdb") as store:
+        ((version, lineage),) = store.execute("select id, lineage_id from thread_current").fetchall()
+
+    assert f"{DATASET} {DAYS[0]} yes yes 1" in type_in("status")[1]
+    assert "Tell me about topic 0." in type_in("show", str(version))[1]
+    assert type_in("show", str(lineage)) == type_in("show", str(version))
+    assert "ChatThread" in type_in("lineage", str(version))[1]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        pytest.param(["run", "nope"], "no dataset is named nope", id="unknown dataset"),
+        pytest.param(["run", DATASET, "2026-11-15"], "no thread specs", id="no specs"),
+        pytest.param(
+            ["run", DATASET, "--from", "2020-01-01"], "no partition 2020-01-01", id="before the start"
+        ),
+        pytest.param(["run", DATASET, DAYS[0], "--from", DAYS[0]], "not both", id="two ways to choose"),
+        pytest.param(["run"], "there are no thread specs to run", id="nothing at all"),
+        pytest.param(["show", "abc"], "not a valid UUID", id="not an id"),
+        pytest.param(["simulate", "--fault", "gremlins=1"], "gremlins", id="unknown fault"),
+        pytest.param(["new", "dataset", "My Data"], "small letters", id="bad name"),
+        pytest.param(["frobnicate"], "No such command", id="unknown command"),
+    ],
+)
+def test_bad_input_is_exit_2_and_says_why(type_in: Type, arguments: list[str], words: str) -> None:
+    code, said = type_in(*arguments)
+
+    assert code == 2
+    assert words in said
+
+
+def test_threads_without_an_answer_are_exit_1(
+    type_in: Type, data: Path, simulated: Callable[..., str]
+) -> None:
+    simulated(faults={"400": 1.0})
+    put_specs(data, specs(2), dataset=DATASET)
+
+    code, said = type_in("run")
+
+    assert code == 1
+    assert "2 bad_request" in said
+    assert "2 threads got no answer" in said
+
+
+def test_an_answer_that_is_no_use_is_told_of_but_is_an_answer(
+    type_in: Type, data: Path, simulated: Callable[..., str]
+) -> None:
+    simulated(faults={"refusal": 1.0})
+    put_specs(data, specs(2), dataset=DATASET)
+
+    code, said = type_in("run")
+
+    assert code == 0
+    assert "2 refusal" in said
+
+
+def test_the_doctor_names_variables_and_never_shows_a_key(
+    type_in: Type, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-very-secret")
+
+    code, said = type_in("doctor")
+
+    assert code == 0, said
+    assert "OPENAI_API_KEY set" in said
+    assert "secret" not in said
+
+
+def test_a_new_dataset_is_one_file(type_in: Type, tmp_path: Path) -> None:
+    (tmp_path / "workspace.yaml").touch()
+    (tmp_path / "pyproject.toml").touch()
+
+    code, said = type_in("new", "dataset", "mine", "--from", DAYS[0])
+
+    assert code == 0
+    assert (tmp_path / "minference_assets" / "defs" / "mine" / "defs.yaml").is_file()
+    assert "minference plan mine" in said
+
+
+@pytest.mark.slow
+def test_terminating_a_run_keeps_every_answer_and_the_next_run_sends_the_rest(
+    data: Path, simulated: Callable[..., str], tmp_path: Path
+) -> None:
+    log = tmp_path / "requests.jsonl"
+    url = simulated(latency_ms=700, log=log)
+    put_specs(
+        data,
+        [{**row, "user_turns": ["One.", "Two.", "Three."], "prompt": None} for row in specs(5)],
+        dataset=DATASET,
+    )
+    command = [sys.executable, "-m", "minference_assets.cli", "run"]
+    environment = {**os.environ, SIMULATOR_VARIABLE: url}
+
+    running = subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, text=True)
+    _wait_until(lambda: log.exists() and log.read_text().count("\n") >= 5)
+    running.send_signal(signal.SIGTERM)
+    said, _ = running.communicate(timeout=60)
+    sent = log.read_text().count("\n")
+    ended = subprocess.run(
+        command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+    )
+
+    assert running.returncode == 1
+    assert "stopped on request" in said
+    assert 5 <= sent < 15
+    assert ended.returncode == 0, ended.stdout
+    assert log.read_text().count("\n") == 15
+
+
+def _wait_until(happened: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 60
+    while not happened():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)

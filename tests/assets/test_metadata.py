@@ -1,0 +1,69 @@
+"""What the UI is given to show."""
+
+from decimal import Decimal
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from minference_assets.metadata import answers_metadata, duration, table, usd
+from minference_core.engine import RunReport
+from minference_core.errors import ErrorClass
+
+
+def report(**changes: Any) -> RunReport:
+    counts = {"threads": 100, "complete": 90, "turns": 120, "attempts": 130, "sent": 130, "undone": 4}
+    tokens = {"prompt_tokens": 1000, "completion_tokens": 2000, "cached_tokens": 0}
+    facts: dict[str, Any] = {
+        **counts,
+        **tokens,
+        "failures": {ErrorClass.SERVER: 6},
+        "cost_usd": Decimal("0.5"),
+        "unknown_price": 0,
+        "retries": 10,
+        "skipped": 0,
+        "limit_share": {"openai": 0.5},
+        "seconds": 2.0,
+        "stopped": False,
+    }
+    return RunReport(**{**facts, **changes})
+
+
+def test_the_chart_is_small_enough_to_be_shown_inline() -> None:
+    shown = answers_metadata(report())["outcome"]
+
+    assert isinstance(shown, dg.MarkdownMetadataValue)
+    assert shown.md_str is not None
+    assert shown.md_str.startswith("![90 of 100](data:image/svg+xml;base64,")
+    assert len(shown.md_str) < 1000
+
+
+def test_an_error_class_becomes_a_plain_word() -> None:
+    """Dagster stores no enum it does not know: with one, the whole run would fail."""
+    shown = answers_metadata(report())["failures"]
+
+    assert isinstance(shown, dg.TableMetadataValue)
+    assert [type(record.data["class"]) for record in shown.records] == [str]
+
+
+def test_a_preview_is_short_and_a_row_of_nothing_is_no_table() -> None:
+    shown = table({"n": n, "body": "x" * 1000} for n in range(1000))
+
+    assert isinstance(shown, dg.TableMetadataValue)
+    assert len(shown.records) <= 20
+    assert max(len(str(record.data["body"])) for record in shown.records) < 200
+    assert table([]) is None
+
+
+@pytest.mark.parametrize(
+    ("amount", "text"), [("0", "$0.00"), ("0.00012", "$0.0001"), ("0.5", "$0.5000"), ("1234.5", "$1,234.50")]
+)
+def test_dollars(amount: str, text: str) -> None:
+    assert usd(Decimal(amount)) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0.0, "0.0 s"), (59.04, "59.0 s"), (61.0, "1 min 1 s"), (7325.0, "2 h 2 min")]
+)
+def test_durations(seconds: float, text: str) -> None:
+    assert duration(seconds) == text
