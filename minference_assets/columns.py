@@ -91,6 +91,7 @@ _MEANINGS: Mapping[str, str] = {
     "top_p": "Nucleus sampling.",
     "turn": "Which user turn, from 0.",
     "turns": "How many turns it will have.",
+    "simulated": "The local simulator answered: nothing was paid.",
     "uncertain": "A crash left it unknown whether the provider answered.",
     "url": "Where it was sent.",
     "url_path": "The endpoint under the provider's address.",

@@ -83,7 +83,9 @@ def _answer(connection: duckdb.DuckDBPyConnection, title: str, sql: str) -> Answ
     return Answer(title, sql, tuple(relation.columns), tuple(relation.fetchall()))
 
 
-_USAGE = "select day, client, model, requests, total_tokens, cost_usd from usage_daily order by all"
+_USAGE = (
+    "select day, client, model, simulated, requests, total_tokens, cost_usd from usage_daily order by all"
+)
 
 _TRANSCRIPT = "select role, content from transcript('{}') order by pos"
 

@@ -139,7 +139,7 @@ def _simulated(client: str, limits: LaneLimits) -> Lane:
     # The first step of the path says whom the simulator plays. It wants a key, as providers do; a real one
     # has no business there.
     url = f"{settings.simulator()}/{client}"
-    return Lane(client=client, base_url=url, api_key=SecretStr("simulator"), limits=limits)
+    return Lane(client=client, base_url=url, api_key=SecretStr("simulator"), limits=limits, simulated=True)
 
 
 class Listener(Protocol):

@@ -45,10 +45,12 @@ class Pipeline:
     limits: Mapping[str, LaneLimits] = field(default_factory=dict)
     key: str | None = "sk-test-secret"
     max_in_flight: int = 16
+    generation: int = 0
 
     @property
     def source(self) -> SpecSource:
-        return SpecSource(Partition(self.dataset, DAY, INSTANT), self.specs, self.defaults)
+        partition = Partition(self.dataset, DAY, INSTANT)
+        return SpecSource(partition, self.specs, self.defaults, self.generation)
 
     @property
     def specs(self) -> Path:

@@ -184,6 +184,7 @@ class Engine:
             "client": config.client,
             "model": config.model,
             "url": _shown(endpoint(self._lane.base_url, request.wire.path)),
+            "simulated": self._lane.simulated,
             "run_id": self._run_id,
             "sent_at": at.isoformat(),
         }

@@ -58,6 +58,7 @@ EXCHANGES = pa.schema(
         ("reasoning_tokens", pa.int64()),
         ("cost_usd", pa.decimal128(18, 9)),
         ("price_id", pa.string()),
+        ("simulated", pa.bool_()),
         ("uncertain", pa.bool_()),
         ("run_id", pa.string()),
     ]
@@ -159,7 +160,7 @@ def _uncertain(intent: dict[str, Any]) -> dict[str, Any]:
 def _common(intent: dict[str, Any]) -> dict[str, Any]:
     names: Iterable[str] = (
         "request_key", "thread_key", "sample", "generation", "lineage_id", "in_thread_id", "turn", "step",
-        "attempt", "client", "model", "url", "run_id",
+        "attempt", "client", "model", "url", "simulated", "run_id",
     )  # fmt: skip
     return {**{name: intent[name] for name in names}, "sent_at": _time(intent["sent_at"])}
 

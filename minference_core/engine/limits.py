@@ -28,6 +28,8 @@ class Lane:
     Attributes:
         api_key: None when there is none; `key_name` says which variable would hold it.
         key_required: Whether requests without a key are pointless; they are then not sent.
+        simulated: Whether nobody real answers there; recorded with every attempt, so that what it "cost"
+            is never added to what was paid.
         timeout_s: Seconds a request may take in all; 600 is the providers' own SDKs' default.
     """
 
@@ -37,4 +39,5 @@ class Lane:
     key_name: str = ""
     key_required: bool = True
     limits: LaneLimits = field(default_factory=LaneLimits)
+    simulated: bool = False
     timeout_s: float = 600.0

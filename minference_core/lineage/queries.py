@@ -88,6 +88,7 @@ class UsageDay:
     day: date
     client: str
     model: str
+    simulated: bool
     requests: int
     attempts: int
     failed_attempts: int

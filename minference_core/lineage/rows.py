@@ -26,7 +26,7 @@ _SHARED_EXCHANGE_COLUMNS = (
     "thread_key", "sample", "turn", "step", "attempt", "client", "model", "resolved_model",
     "provider_request_id", "url", "status_code", "response_body", "error_class", "error_message",
     "finish_reason", "prompt_tokens", "completion_tokens", "cached_tokens", "cache_creation_tokens",
-    "reasoning_tokens", "cost_usd", "price_id", "uncertain", "run_id", "generation",
+    "reasoning_tokens", "cost_usd", "price_id", "simulated", "uncertain", "run_id", "generation",
 )  # fmt: skip
 
 

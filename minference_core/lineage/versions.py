@@ -8,7 +8,7 @@ Pure: the same specs and exchanges make the same rows and segments, whoever make
 import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -177,27 +177,40 @@ class _PartitionRows:
     def _add(self, conversation: Conversation, meta: dict[str, Any]) -> None:
         attempts = self._record.take(conversation.thread.lineage_id)
         made: dict[tuple[str, int], Step] = {}
-        parent: ChatThread | None = None
-        for thread, step in _walk(conversation, attempts):
-            self._add_parts(thread, step)
-            row = thread_row(
-                thread,
-                parent,
-                conversation,
-                partition=self._source.partition,
-                mat_id=self._mat_id,
-                request_key=step.request.key if step else None,
-                meta=meta,
-            )
-            self._writer.add("thread_version", row)
-            if step is not None and step.attempt is not None:
-                made[str(step.request.key), step.attempt.number] = step
-            parent = thread
+        versions: dict[UUID, ChatThread] = {}
+        head = conversation.thread
+        for branch in _generations(conversation, attempts):
+            for thread, step in _walk(branch, attempts):
+                if step is not None and step.attempt is not None:
+                    made[str(step.request.key), step.attempt.number] = step
+                if thread.id not in versions:
+                    parent = versions.get(thread.parent_id) if thread.parent_id else None
+                    self._add_version(thread, parent, branch, step, meta)
+                versions[thread.id] = head = thread
         for attempt in attempts:
             self._add_exchange(attempt, made.get((attempt["request_key"], attempt["attempt"])))
-        if parent is not None:
-            head = {"lineage_id": parent.lineage_id, "thread_id": parent.id, "mat_id": self._mat_id}
-            self._writer.add("thread_head", {**head, "moved_at": naive_utc(parent.created_at)})
+        moved = {"lineage_id": head.lineage_id, "thread_id": head.id, "mat_id": self._mat_id}
+        self._writer.add("thread_head", {**moved, "moved_at": naive_utc(head.created_at)})
+
+    def _add_version(
+        self,
+        thread: ChatThread,
+        parent: ChatThread | None,
+        branch: Conversation,
+        step: Step | None,
+        meta: dict[str, Any],
+    ) -> None:
+        self._add_parts(thread, step)
+        row = thread_row(
+            thread,
+            parent,
+            branch,
+            partition=self._source.partition,
+            mat_id=self._mat_id,
+            request_key=step.request.key if step else None,
+            meta=meta,
+        )
+        self._writer.add("thread_version", row)
 
     def _add_parts(self, thread: ChatThread, step: Step | None) -> None:
         """What a version is made of, each once."""
@@ -228,6 +241,13 @@ class _PartitionRows:
             json_object=step.json_object if step else None,
         )
         self._writer.add("exchange", row)
+
+
+def _generations(conversation: Conversation, attempts: list[dict[str, Any]]) -> Iterator[Conversation]:
+    """The conversation as each generation on record held it, the one that counts now last."""
+    for generation in sorted({attempt["generation"] for attempt in attempts} - {conversation.generation}):
+        yield replace(conversation, generation=generation)
+    yield conversation
 
 
 def _walk(

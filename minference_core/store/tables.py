@@ -126,6 +126,7 @@ _COLUMNS: dict[str, dict[str, pa.DataType]] = {
         "total_tokens?": _INT,
         "cost_usd?": _DOLLARS,
         "price_id?": _TEXT,
+        "simulated": _BOOL,
         "uncertain": _BOOL,
         "run_id": _TEXT,
         "generation": _INT,

@@ -165,3 +165,26 @@ def test_transcripts_are_exported_with_what_became_of_each(
         ("t0000", True, None, 2, '{"meta_x":"y"}'),
         ("t0001", True, None, 2, '{"meta_x":"y"}'),
     ]
+
+
+def test_a_new_generation_is_a_branch_and_the_store_can_be_made_again_with_both(
+    answered: Pipeline, tmp_path: Path
+) -> None:
+    answered.generation = 1
+    assert answered.run().sent == 20
+    answered.versions()
+    answered.store.fold()
+
+    tree = """
+        select count(*), count(distinct parent_id), count(distinct generation)
+        from thread_version where lineage_id = (select lineage_id from thread_version limit 1)"""
+    assert query(answered, tree) == [(8, 6, 2)]  # given, sent; then replied, sent, replied in each generation
+    assert query(answered, "select distinct generation from thread_current") == [(1,)]
+
+    versions = "select id from entity_version order by 1"
+    before = query(answered, versions)
+    for left in ("minference.duckdb", ".store"):
+        (answered.data / left).rename(tmp_path / left)
+    answered.versions()
+    answered.store.fold()
+    assert query(answered, versions) == before

@@ -1,6 +1,6 @@
 -- Tokens and dollars by the materialization that recorded them first, and model.
--- out: dataset, partition_key, generation, run_id, code_version, committed_at, mat_id, client, model, requests,
---      attempts, failed_attempts, prompt_tokens, completion_tokens, total_tokens, cost_usd
+-- out: dataset, partition_key, generation, run_id, code_version, committed_at, mat_id, client, model, simulated,
+--      requests, attempts, failed_attempts, prompt_tokens, completion_tokens, total_tokens, cost_usd
 
 create or replace view usage_by_materialization as
 select
@@ -13,7 +13,8 @@ select
     made.mat_id,
     exchange.client,
     exchange.model,
-    count(distinct exchange.request_key) as requests,
+    exchange.simulated,
+    count(distinct (exchange.lineage_id, exchange.request_key)) as requests,
     count(*) as attempts,
     count(exchange.error_class) as failed_attempts,
     coalesce(sum(exchange.prompt_tokens), 0) as prompt_tokens,

@@ -1,5 +1,5 @@
--- Tokens and dollars by day (UTC, when sent), client and model.
--- out: day, client, model, requests, attempts, failed_attempts, prompt_tokens, completion_tokens, cached_tokens,
+-- Tokens and dollars by day (UTC, when sent), client and model; the simulator's apart from what was paid.
+-- out: day, client, model, simulated, requests, attempts, failed_attempts, prompt_tokens, completion_tokens, cached_tokens,
 --      reasoning_tokens, total_tokens, cost_usd, unknown_price (attempts that used tokens at no known price)
 
 create or replace view usage_daily as
@@ -7,7 +7,8 @@ select
     cast(sent_at as date) as day,
     client,
     model,
-    count(distinct request_key) as requests,
+    simulated,
+    count(distinct (lineage_id, request_key)) as requests,
     count(*) as attempts,
     count(error_class) as failed_attempts,
     coalesce(sum(prompt_tokens), 0) as prompt_tokens,
@@ -18,4 +19,4 @@ select
     sum(cost_usd) as cost_usd,
     count(*) filter (where total_tokens > 0 and cost_usd is null) as unknown_price
 from exchange
-group by day, client, model;
+group by day, client, model, simulated;

@@ -219,6 +219,7 @@ create table exchange (
     total_tokens integer,
     cost_usd decimal(18, 9),
     price_id varchar,
+    simulated boolean not null,
     uncertain boolean not null,
     run_id varchar not null,
     generation integer not null
@@ -257,8 +258,9 @@ comment on column exchange.cached_tokens is 'Input tokens read from the provider
 comment on column exchange.cache_creation_tokens is 'Input tokens written to the provider''s cache.';
 comment on column exchange.reasoning_tokens is 'Output tokens spent on thinking.';
 comment on column exchange.total_tokens is 'Input and output.';
-comment on column exchange.cost_usd is 'Dollars; null when the price is unknown.';
+comment on column exchange.cost_usd is 'List price in dollars; null when the price is unknown.';
 comment on column exchange.price_id is 'The price table the cost rests on.';
+comment on column exchange.simulated is 'True when the local simulator answered: its dollars were never paid.';
 comment on column exchange.uncertain is 'True when a crash left it unknown whether the provider answered.';
 comment on column exchange.run_id is 'The run that sent it.';
 comment on column exchange.generation is 'Which materialization''s worth of answers it belongs to.';

@@ -123,6 +123,7 @@ def _exchange(name: str, thread: str, key: str, sent_from: str, **more: Any) -> 
         "client": "openai",
         "model": "gpt-4.1-mini",
         "url": "http://127.0.0.1/v1/chat/completions",
+        "simulated": False,
         "uncertain": False,
         "run_id": "run-1",
         "generation": 1,

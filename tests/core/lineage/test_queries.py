@@ -71,6 +71,6 @@ def test_usage_daily(connection: duckdb.DuckDBPyConnection) -> None:
     days = usage_daily(connection)
 
     assert days[0] == UsageDay(
-        date(2026, 1, 1), "openai", "gpt-4.1-mini", 4, 6, 4, 37, 107, Decimal("0.003"), 0
+        date(2026, 1, 1), "openai", "gpt-4.1-mini", False, 4, 6, 4, 37, 107, Decimal("0.003"), 0
     )
     assert len(days) == 4

@@ -107,10 +107,10 @@ def test_usage_daily(ask: Ask) -> None:
     gpt = ("openai", "gpt-4.1-mini")
 
     assert ask("from usage_daily order by day, client") == [
-        (date(2026, 1, 1), *gpt, 4, 6, 4, 37, 107, 0, 0, 144, "0.003", 0),
-        (date(2026, 1, 2), *claude, 1, 1, 0, 100, 10, 0, 0, 110, None, 1),
-        (date(2026, 1, 3), *claude, 1, 1, 0, 100, 10, 0, 0, 110, None, 1),
-        (date(2026, 1, 3), *gpt, 1, 1, 0, 10, 3, 0, 0, 13, "0.0011", 0),
+        (date(2026, 1, 1), *gpt, False, 4, 6, 4, 37, 107, 0, 0, 144, "0.003", 0),
+        (date(2026, 1, 2), *claude, False, 1, 1, 0, 100, 10, 0, 0, 110, None, 1),
+        (date(2026, 1, 3), *claude, False, 1, 1, 0, 100, 10, 0, 0, 110, None, 1),
+        (date(2026, 1, 3), *gpt, False, 1, 1, 0, 10, 3, 0, 0, 13, "0.0011", 0),
     ]
 
 
@@ -119,9 +119,9 @@ def test_usage_by_materialization(ask: Ask) -> None:
     second = ("sales", "2026-01-01", 2, "run-2", "1", 2900.0, "m2")
 
     assert ask("from usage_by_materialization order by generation, client") == [
-        (*first, "anthropic", "claude-haiku-4-5", 2, 2, 0, 200, 20, 220, None),
-        (*first, "openai", "gpt-4.1-mini", 4, 6, 4, 37, 107, 144, "0.003"),
-        (*second, "openai", "gpt-4.1-mini", 1, 1, 0, 10, 3, 13, "0.0011"),
+        (*first, "anthropic", "claude-haiku-4-5", False, 2, 2, 0, 200, 20, 220, None),
+        (*first, "openai", "gpt-4.1-mini", False, 4, 6, 4, 37, 107, 144, "0.003"),
+        (*second, "openai", "gpt-4.1-mini", False, 1, 1, 0, 10, 3, 13, "0.0011"),
     ]
 
 
