@@ -42,8 +42,9 @@ class Plan:
     """
     What materializing the answers would do.
 
-    Tokens, dollars and minutes are of what is `new`. `requests` counts every turn that would be
-    sent; `minutes` is how long the tightest limit makes it take, 0 without limits.
+    Tokens, dollars and minutes are of what is `new`, all turns of it. `prompt_tokens` is the least
+    that is read (replies may be short), `max_output_tokens` the most that is written; `minutes` is
+    how long the tightest limit makes it take at most, 0 without limits.
     """
 
     rows: int
@@ -177,12 +178,12 @@ class _Sums:
             self.preview.append(row)
         if ahead is None:
             return
-        self.prompt_tokens += ahead.prompt_tokens
-        self.output_tokens += ahead.max_output_tokens
+        self.prompt_tokens += ahead.all_prompt_tokens
+        self.output_tokens += ahead.all_output_tokens
         sums = self.models.setdefault((row["client"], row["model"]), _ModelSums())
         sums.threads += 1
         sums.requests += ahead.requests
-        sums.tokens += ahead.total_tokens
+        sums.tokens += ahead.most_tokens
         sums.low += ahead.cost_low_usd or 0
         sums.high += ahead.cost_high_usd or 0
         sums.unknown_price += ahead.cost_high_usd is None

@@ -21,14 +21,21 @@ class Estimate:
     """
     Tokens and dollars of what is still to be sent.
 
-    `prompt_tokens` and `max_output_tokens` are the next request's; requests, totals and dollars are
-    the whole conversation's. Dollars are None when the price is unknown.
+    `prompt_tokens` and `max_output_tokens` are the next request's; everything else is the whole
+    conversation's. Dollars are None when the price is unknown.
+
+    Attributes:
+        all_prompt_tokens: At least this many are read, when replies are short.
+        all_output_tokens: At most this many are written.
+        most_tokens: Read and written at most: what a tokens-per-minute limit has to let through.
     """
 
     prompt_tokens: int
     max_output_tokens: int
     requests: int
-    total_tokens: int
+    all_prompt_tokens: int
+    all_output_tokens: int
+    most_tokens: int
     cost_low_usd: Decimal | None
     cost_high_usd: Decimal | None
 
@@ -46,7 +53,9 @@ def estimate(request: PreparedRequest, counter: Counter | None = None) -> Estima
         prompt_tokens=first,
         max_output_tokens=output,
         requests=len(high),
-        total_tokens=sum(high) + output * len(high),
+        all_prompt_tokens=sum(low),
+        all_output_tokens=output * len(high),
+        most_tokens=sum(high) + output * len(high),
         cost_low_usd=_dollars(config.client, config.model, low, reply=1),
         cost_high_usd=_dollars(config.client, config.model, high, reply=output),
     )

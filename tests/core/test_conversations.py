@@ -66,6 +66,8 @@ def test_the_plan_prices_all_turns_and_says_how_long_the_limits_make_it(pipeline
     one = pipeline([{**rows[0], "user_turns": ["One"]}], limits=limits).plan()
 
     assert (three.requests, one.requests) == (3, 1)
+    assert (three.max_output_tokens, one.max_output_tokens) == (3_000, 1_000)
+    assert three.prompt_tokens > 3 * one.prompt_tokens
     assert three.cost_high_usd > 3 * one.cost_high_usd
     assert (three.minutes, one.minutes) == (1.5, 0.5)
 
