@@ -1,13 +1,13 @@
 """The request table: its columns, and reading and writing it in bounded memory."""
 
-import os
 from collections.abc import Iterable, Iterator
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+
+from minference_core.parquet import write_rows
 
 __all__ = ["REQUESTS", "planned_from", "read_requests", "write_requests"]
 
@@ -48,17 +48,7 @@ def write_requests(target: Path, rows: Iterable[dict[str, Any]], *, fingerprint:
     Args:
         fingerprint: The specs' and defaults' it was made from; a run refuses a table of others.
     """
-    schema = REQUESTS.with_metadata({_FINGERPRINT: fingerprint.encode()})
-    target.parent.mkdir(parents=True, exist_ok=True)
-    partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
-    rows = iter(rows)
-    try:
-        with pq.ParquetWriter(partial, schema, compression="zstd") as writer:
-            while chunk := list(islice(rows, _ROWS_AT_A_TIME)):
-                writer.write_table(pa.Table.from_pylist(chunk, schema=schema))
-        partial.replace(target)
-    finally:
-        partial.unlink(missing_ok=True)
+    write_rows(target, REQUESTS.with_metadata({_FINGERPRINT: fingerprint.encode()}), rows)
 
 
 def planned_from(path: Path) -> str:

@@ -5,27 +5,22 @@ A pure function of the journals, and of what the conversations made of their ans
 it is the same file.
 """
 
-import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import islice
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from minference_core.engine.history import attempt_from, journal_files, read_journal
 from minference_core.errors import ErrorClass
+from minference_core.parquet import write_rows
 from minference_core.requests import interpret, price
 from minference_core.threads import Usage
 
 __all__ = ["EXCHANGES", "Findings", "write_exchanges"]
-
-_ROWS_AT_A_TIME = 5_000
-_PARTIAL = ".partial"
 
 _UTC = pa.timestamp("us", tz="UTC")
 EXCHANGES = pa.schema(
@@ -77,19 +72,8 @@ def write_exchanges(journal: Path, target: Path, findings: Findings) -> int:
         JournalError: A journal is damaged before its last line.
         OSError: The target cannot be written; an older file there stays as it is.
     """
-    target.parent.mkdir(parents=True, exist_ok=True)
-    partial = target.with_name(f".{target.name}.{os.getpid()}{_PARTIAL}")
     rows = (row for path in journal_files(journal) for row in _rows(path, findings))
-    written = 0
-    try:
-        with pq.ParquetWriter(partial, EXCHANGES, compression="zstd") as writer:
-            while chunk := list(islice(rows, _ROWS_AT_A_TIME)):
-                writer.write_table(pa.Table.from_pylist(chunk, schema=EXCHANGES))
-                written += len(chunk)
-        partial.replace(target)
-    finally:
-        partial.unlink(missing_ok=True)
-    return written
+    return write_rows(target, EXCHANGES, rows)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,25 +1,21 @@
 """Specs and exchanges to transcripts: one row per conversation, as Parquet and as JSON Lines."""
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
-from itertools import islice
+from functools import partial as bound
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import orjson
 import pyarrow as pa
-import pyarrow.parquet as pq
 
+from minference_core.parquet import aside, write_rows
 from minference_core.providers import Unsupported
 from minference_core.requests import ExchangeRecord, Step, replay, settling
 from minference_core.specs import SpecSource, read_conversations
 from minference_core.threads import Conversation
 
 __all__ = ["TRANSCRIPTS", "TranscriptReport", "write_transcripts"]
-
-_ROWS_AT_A_TIME = 2_000
 
 TRANSCRIPTS = pa.schema(
     [
@@ -61,27 +57,19 @@ def write_transcripts(source: SpecSource, *, exchanges: Path, target_folder: Pat
         SpecError: The specs cannot be read.
         OSError: The folder cannot be written; older files there stay as they are.
     """
-    target_folder.mkdir(parents=True, exist_ok=True)
     tables = target_folder / f"{source.partition.key}.parquet"
     lines = target_folder / f"{source.partition.key}.jsonl"
-    aside = [path.with_name(f".{path.name}.{os.getpid()}.partial") for path in (tables, lines)]
-    rows = _rows(source, ExchangeRecord(exchanges))
-    threads = complete = 0
-    try:
-        with (
-            pq.ParquetWriter(aside[0], TRANSCRIPTS, compression="zstd") as table,
-            aside[1].open("wb") as text,
-        ):
-            while chunk := list(islice(rows, _ROWS_AT_A_TIME)):
-                table.write_table(pa.Table.from_pylist(chunk, schema=TRANSCRIPTS))
-                text.writelines(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE) for row in chunk)
-                threads += len(chunk)
-                complete += sum(row["complete"] for row in chunk)
-        aside[0].replace(tables)
-        aside[1].replace(lines)
-    finally:
-        for path in aside:
-            path.unlink(missing_ok=True)
+    complete = 0
+
+    def also_as_lines(text: BinaryIO) -> Iterator[dict[str, Any]]:
+        nonlocal complete
+        for row in _rows(source, ExchangeRecord(exchanges)):
+            text.write(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE))
+            complete += row["complete"]
+            yield row
+
+    with aside(lines) as partial, partial.open("wb") as text:
+        threads = write_rows(tables, TRANSCRIPTS, also_as_lines(text))
     return TranscriptReport(threads, complete, (tables, lines))
 
 
@@ -91,7 +79,7 @@ def _rows(source: SpecSource, record: ExchangeRecord) -> Iterator[dict[str, Any]
             continue
         attempts = record.take(conversation.thread.lineage_id)
         try:
-            steps = list(replay(conversation, partial(settling, attempts)))
+            steps = list(replay(conversation, bound(settling, attempts)))
         except Unsupported:
             continue
         yield _row(source, conversation, steps, row.spec.meta)

@@ -1,0 +1,42 @@
+"""Parquet files written whole or not at all, in bounded memory."""
+
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+__all__ = ["aside", "write_rows"]
+
+_ROWS_AT_A_TIME = 2_000
+
+
+def write_rows(target: Path, schema: pa.Schema, rows: Iterable[dict[str, Any]]) -> int:
+    """
+    Write rows to a file that is there only once it is whole; returns their number.
+
+    Raises:
+        OSError: It cannot be written; an older file there stays as it is.
+    """
+    rest, written = iter(rows), 0
+    with aside(target) as partial, pq.ParquetWriter(partial, schema, compression="zstd") as writer:
+        while chunk := list(islice(rest, _ROWS_AT_A_TIME)):
+            writer.write_table(pa.Table.from_pylist(chunk, schema=schema))
+            written += len(chunk)
+    return written
+
+
+@contextmanager
+def aside(target: Path) -> Iterator[Path]:
+    """A path to write to, which takes the target's place if nothing goes wrong."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
+    try:
+        yield partial
+        partial.replace(target)
+    finally:
+        partial.unlink(missing_ok=True)
