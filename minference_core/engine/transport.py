@@ -8,6 +8,7 @@ at 256 in flight), so httpx's request and response go straight to pyreqwest's tr
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import lru_cache
 from types import TracebackType
 from typing import Self
 
@@ -63,7 +64,7 @@ class Transport:
             TransportError: The connection was refused, reset or cut off, or the URL is no URL.
         """
         try:
-            request = httpx.Request("POST", url, headers=dict(headers), content=body)
+            request = httpx.Request("POST", _parsed(url), headers=dict(headers), content=body)
             response = await self._transport.handle_async_request(request)
             try:
                 content = await response.aread()
@@ -74,6 +75,12 @@ class Transport:
         except (httpx.HTTPError, httpx.InvalidURL, PyreqwestError, OSError) as exc:
             raise TransportError(f"{_host(url)}: {str(exc) or type(exc).__name__}") from exc
         return HttpReply(response.status_code, response.headers, content)
+
+
+@lru_cache(maxsize=64)
+def _parsed(url: str) -> httpx.URL:
+    """Parsed once: a lane has one URL, and parsing it took a fifth of a request's CPU."""
+    return httpx.URL(url)
 
 
 def _host(url: str) -> str:
