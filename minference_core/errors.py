@@ -8,6 +8,7 @@ Every exception this library raises on purpose.
     +-- RequestTooLarge       one request exceeds a whole minute's token budget: it can never be sent
     +-- TransportError        no answer came back: the same request may work later
     |   +-- TimedOut          the answer did not come in time
+    |   +-- Unreadable        an answer came that cannot be read at all: asking again would pay again
     +-- Undecodable           a 200 whose body is not the documented shape
     +-- JournalBusy           another process is writing this partition's journal
     +-- JournalError          the journal cannot be written: nothing more may be sent
@@ -62,6 +63,10 @@ class TimedOut(TransportError):
     """The answer did not come in time; whether the provider did the work is unknown."""
 
 
+class Unreadable(TransportError):
+    """An answer came, and was probably billed, but nothing of it can be read."""
+
+
 class Undecodable(MinferenceError):
     """A 200 whose body is not the documented shape."""
 
@@ -95,11 +100,11 @@ class ErrorClass(StrEnum):
     CONNECTION = "connection"  # refused, reset or cut off
     SERVER = "server"  # any other 5xx
     QUOTA = "quota"  # no credit left: stops the lane
-    AUTH = "auth"  # the key is missing or refused: stops the lane
+    AUTH = "auth"  # the key is missing or refused, or the address is no address: stops the lane
     BAD_REQUEST = "bad_request"  # the provider refuses this body
     CONTEXT_LENGTH = "context_length"  # too long for the model
     CONTENT_FILTER = "content_filter"  # the provider withholds the answer
-    NOT_FOUND = "not_found"  # no such model or endpoint
+    NOT_FOUND = "not_found"  # no such model or endpoint, or no access to it
     UNDECODABLE = "undecodable"  # answered, but not in the documented shape
     REFUSAL = "refusal"  # the model declined
     TRUNCATED = "truncated"  # cut off at max_tokens

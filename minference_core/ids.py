@@ -18,6 +18,7 @@ __all__ = [
     "canonical_json",
     "content_hash",
     "hash_uuid",
+    "json_text",
     "lineage_id",
     "parse_json",
     "prefixed_uuid",
@@ -91,6 +92,16 @@ def _as_json(value: object) -> str:
     raise TypeError(f"{type(value).__name__} has no canonical JSON form")
 
 
+def json_text(value: object) -> str:
+    """
+    JSON for people and databases to read.
+
+    Raises:
+        ValueError: A number is NaN or infinite, which JSON cannot say.
+    """
+    return json.dumps(value, ensure_ascii=False, allow_nan=False)
+
+
 def parse_json(text: str) -> Any:
     """
     JSON that can be written again: no NaN or infinity, no half of a surrogate pair, no bottomless nesting.
@@ -100,7 +111,7 @@ def parse_json(text: str) -> Any:
     """
     try:
         value = json.loads(text, parse_constant=_refuse_constant)
-        json.dumps(value, ensure_ascii=False).encode()
+        json_text(value).encode()
     except UnicodeEncodeError as exc:
         raise ValueError("it holds half of a surrogate pair") from exc
     except RecursionError as exc:

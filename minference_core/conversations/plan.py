@@ -106,33 +106,40 @@ def _planned(
         }, None
     row = _identity(conversation)
     try:
-        steps = list(replay(conversation, history.settled))
+        first, last, count = _ends(replay(conversation, history.settled))
     except Unsupported as exc:
         return {**row, "state": "invalid", "reason": str(exc)}, None
-    first, last = steps[0], steps[-1]
     ahead = estimate(last.request)
     row |= {
         "request_key": str(first.request.key),
         "url_path": first.request.wire.path,
         "body": first.request.body.decode(),
-        "turns": len(steps) + len(last.after.upcoming),
+        "turns": count + len(last.after.upcoming),
         "estimated_prompt_tokens": ahead.prompt_tokens,
         "max_output_tokens": ahead.max_output_tokens,
         "cost_low_usd": ahead.cost_low_usd,
         "cost_high_usd": ahead.cost_high_usd,
     }
-    state, reason = _state(steps)
+    state, reason = _state(last, count)
     return {**row, "state": state, "reason": reason}, ahead if state == "new" else None
 
 
-def _state(steps: list[Step]) -> tuple[str, str | None]:
-    last = steps[-1]
+def _ends(steps: Iterator[Step]) -> tuple[Step, Step, int]:
+    """First, last and number: all of a long conversation's bodies at once would be quadratic."""
+    first = last = next(steps)
+    count = 1
+    for step in steps:
+        last, count = step, count + 1
+    return first, last, count
+
+
+def _state(last: Step, count: int) -> tuple[str, str | None]:
     if last.error is not None:
         return "failed", f"{last.error}: {last.message}"
     if last.attempt is not None:
         return "answered", None
-    if len(steps) > 1:
-        return "new", f"{len(steps) - 1} of {len(steps) + len(last.after.upcoming)} turns are answered"
+    if count > 1:
+        return "new", f"{count - 1} of {count + len(last.after.upcoming)} turns are answered"
     return "new", None
 
 

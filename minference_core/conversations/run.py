@@ -6,6 +6,7 @@ nobody else's; a conversation goes on as soon as its own answer is there.
 """
 
 import asyncio
+import logging
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import AsyncExitStack
@@ -33,6 +34,8 @@ from minference_core.specs import SpecSource, read_conversations
 from minference_core.threads import Conversation, next_request
 
 __all__ = ["run_conversations"]
+
+log = logging.getLogger(__name__)
 
 _PROGRESS_EVERY_S = 0.5
 # How long a stop waits for answers that are on their way; they are paid for either way.
@@ -95,14 +98,18 @@ async def run_conversations(
         stopped = stats.done < stats.total
         if not stopped:
             await asyncio.to_thread(write_exchanges, journal, exchanges, findings.found)
-    on_progress(stats.progress())
+    _told(lambda: on_progress(stats.progress()))
     return stats.report(stopped=stopped)
 
 
 def _stream(source: SpecSource, requests: Path, client: str) -> Iterator[Conversation]:
     """One client's conversations in the table's order, a few in memory at a time."""
-    rows = read_requests(requests, ["client", "state"])
+    rows = read_requests(requests, ["client", "state", "thread_id"])
     for row, (_, conversation) in zip(rows, read_conversations(source), strict=True):
+        if row["thread_id"] != (str(conversation.thread.id) if conversation else None):
+            raise PlanOutdated(
+                f"{source.folder} changed while it was being asked: materialize requests again"
+            )
         if conversation is not None and row["client"] == client and row["state"] != "invalid":
             yield conversation
 
@@ -177,7 +184,7 @@ class _Workers:
 
     async def finish(self, tick: Callable[[], None]) -> None:
         """
-        Wait for all of them; the first error ends the rest.
+        Wait for all of them. After an error nothing more is sent, and what is in flight gets the grace.
 
         Raises:
             MinferenceError: What a worker ran into.
@@ -185,7 +192,10 @@ class _Workers:
         helpers = [asyncio.create_task(self._tick(tick)), asyncio.create_task(self._drain())]
         try:
             if self._tasks:
-                await asyncio.wait(self._tasks, return_when=asyncio.FIRST_EXCEPTION)
+                _, others = await asyncio.wait(self._tasks, return_when=asyncio.FIRST_EXCEPTION)
+                if others:
+                    self._stop.set()
+                    await asyncio.wait(others)
         finally:
             for task in (*self._tasks, *helpers):
                 task.cancel()
@@ -206,5 +216,12 @@ class _Workers:
 
     async def _tick(self, tick: Callable[[], None]) -> None:
         while True:
-            tick()
+            _told(tick)
             await asyncio.sleep(_PROGRESS_EVERY_S)
+
+
+def _told(tick: Callable[[], None]) -> None:
+    try:
+        tick()
+    except Exception:  # whoever watches must not be able to end what is paid for
+        log.exception("the progress could not be told")

@@ -6,9 +6,11 @@ Everything it needs is passed in. What a conversation does with the answer is no
 
 import asyncio
 import random
+import re
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
+from itertools import count
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
@@ -18,10 +20,17 @@ from minference_core.engine.gate import Gate
 from minference_core.engine.history import History, attempt_from
 from minference_core.engine.journal import Journal, body_text
 from minference_core.engine.limits import Lane
-from minference_core.engine.retry import LANE_STOPPERS, backoff_s
+from minference_core.engine.retry import DEADLINE_S, LANE_STOPPERS, backoff_s
 from minference_core.engine.stats import RunStats
 from minference_core.engine.transport import HttpReply, Transport
-from minference_core.errors import ErrorClass, MissingKey, RequestTooLarge, TimedOut, TransportError
+from minference_core.errors import (
+    ErrorClass,
+    MissingKey,
+    RequestTooLarge,
+    TimedOut,
+    TransportError,
+    Unreadable,
+)
 from minference_core.providers import endpoint, provider_for, retry_after_s
 from minference_core.requests import (
     Attempt,
@@ -32,6 +41,13 @@ from minference_core.requests import (
 )
 
 __all__ = ["Draining", "Engine"]
+
+
+# Shorter "keys" are placeholders such as EMPTY, which an answer may hold as a word.
+_SHORTEST_SECRET = 12
+# How long a lane waits that is told to slow down, but not for how long.
+_HOLD_S = 1.0
+_PRINTABLE = re.compile(r"[!-~]+")
 
 
 class Draining(Exception):
@@ -63,6 +79,7 @@ class Engine:
         self._sleep = sleep
         self._gate = Gate(lane.limits, now=time.monotonic)
         self._closed = _unusable(lane)
+        self._refusals = 0  # since the last answer
         self.sending: set[asyncio.Task[Any] | None] = set()  # tasks that must not be cut off
 
     async def ask(self, request: PreparedRequest) -> Attempt:
@@ -78,24 +95,27 @@ class Engine:
             self._gate.check(tokens)
         except RequestTooLarge as exc:
             return await self._refuse(request, ErrorClass.TOO_LARGE, str(exc))
-        started, tries = time.monotonic(), 0
-        while True:
-            if self._closed is not None:
+        started: float | None = None
+        for tries in count(1):
+            self._check_stop()
+            if self._closed is None:
+                await self._gate.enter(tokens)
+                self._check_stop()
+            if self._closed is not None:  # perhaps by an answer that came while this one waited its turn
                 return await self._refuse(request, *self._closed)
-            await self._gate.enter(tokens)
-            if self._closed is not None:  # by an answer that came while this request waited its turn
-                return await self._refuse(request, *self._closed)
-            if self._stop.is_set():
-                raise Draining
-            tries += 1
+            started = time.monotonic() if started is None else started
             attempt, advised_s = await self._send(request, tokens)
             wait_s = self._next_wait(request, attempt, advised_s, tries, time.monotonic() - started)
             if wait_s is None:
                 return attempt
-            if self._stop.is_set():
-                raise Draining
+            self._check_stop()
             self._stats.retries += 1
             await self._sleep(wait_s)
+        raise AssertionError("unreachable")
+
+    def _check_stop(self) -> None:
+        if self._stop.is_set():
+            raise Draining
 
     async def _send(self, request: PreparedRequest, tokens: int) -> tuple[Attempt, float | None]:
         """One attempt: intent on disk, request on the wire, answer on disk."""
@@ -114,7 +134,9 @@ class Engine:
         finally:
             self._stats.in_flight -= 1
             self.sending.discard(task)
-        advised_s = retry_after_s(answer.headers) if isinstance(answer, HttpReply) else None
+        advised_s = (
+            retry_after_s(answer.headers, now=datetime.now(UTC)) if isinstance(answer, HttpReply) else None
+        )
         return attempt_from(record, first_sent_at), advised_s
 
     async def _post(self, request: PreparedRequest) -> HttpReply | TransportError:
@@ -144,18 +166,33 @@ class Engine:
     ) -> float | None:
         meaning = interpret(self._lane.client, attempt)
         if meaning.reply is not None:
+            self._refusals = 0
             self._stats.answered(self._lane.client, request.thread.llm_config.model, meaning.reply.usage)
             return None
         error = meaning.error or ErrorClass.CONNECTION
         if error in LANE_STOPPERS:
             self._closed = (error, f"{self._lane.client} lane stopped: {meaning.message}")
             return None
-        wait_s = backoff_s(
+        if error in (ErrorClass.RATE_LIMIT, ErrorClass.OVERLOADED):
+            self._slow_down(error, advised_s)
+        return backoff_s(
             error, attempt=tries, advised_s=advised_s, elapsed_s=elapsed_s, jitter=random.random()
         )
-        if wait_s is not None and error in (ErrorClass.RATE_LIMIT, ErrorClass.OVERLOADED):
-            self._gate.hold(advised_s if advised_s is not None else wait_s)
-        return wait_s
+
+    def _slow_down(self, error: ErrorClass, advised_s: float | None) -> None:
+        """
+        Hold the lane when it, and not just one request, is told to wait.
+
+        One refusal between answers is that request's own affair; a second one in a row is the lane's.
+        """
+        self._refusals += 1
+        if advised_s is not None and advised_s > DEADLINE_S:
+            self._closed = (
+                error,
+                f"{self._lane.client} says to wait {advised_s:.0f} s: run again after that",
+            )
+        elif self._refusals > 1:
+            self._gate.hold(advised_s if advised_s is not None else _HOLD_S)
 
     async def _refuse(self, request: PreparedRequest, error: ErrorClass, message: str) -> Attempt:
         """A request that is not sent, on record once for as long as the reason stays."""
@@ -194,7 +231,19 @@ def _unusable(lane: Lane) -> tuple[ErrorClass, str] | None:
     """Why nothing can be sent on this lane at all, if so."""
     if lane.api_key is None and lane.key_required:
         return ErrorClass.AUTH, str(MissingKey(lane.client, lane.key_name))
+    if lane.api_key is not None and not _PRINTABLE.fullmatch(lane.api_key.get_secret_value()):
+        return ErrorClass.AUTH, f"{lane.key_name} holds characters that are in no key: set it again"
+    if not _is_address(lane.base_url):
+        return ErrorClass.AUTH, f"the base URL of {lane.client} is not an http(s) address: correct it"
     return None
+
+
+def _is_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a port that is none
+        return False
 
 
 def _name(request: PreparedRequest) -> dict[str, str]:
@@ -213,16 +262,26 @@ def _outcome(answer: HttpReply | TransportError, key: SecretStr | None) -> Mappi
     if isinstance(answer, HttpReply):
         request_id = answer.headers.get("x-request-id") or answer.headers.get("request-id")
         body = body_text(answer.body)
-        if key is not None and key.get_secret_value():
-            body = body.replace(key.get_secret_value(), "[key]")  # some servers quote the key they refuse
+        secret = key.get_secret_value() if key is not None else ""
+        if answer.status >= 400 and len(secret) >= _SHORTEST_SECRET:
+            body = body.replace(secret, "[key]")  # some servers quote the key they refuse
         return _result(
             status=answer.status,
             body=body,
             provider_request_id=request_id,
             finished_at=now,
         )
-    error = ErrorClass.TIMEOUT if isinstance(answer, TimedOut) else ErrorClass.CONNECTION
-    return _result(error=error, error_message=str(answer), finished_at=now)
+    return _result(error=_class_of(answer), error_message=str(answer), finished_at=now)
+
+
+def _class_of(error: TransportError) -> ErrorClass:
+    match error:
+        case TimedOut():
+            return ErrorClass.TIMEOUT
+        case Unreadable():
+            return ErrorClass.UNDECODABLE
+        case _:
+            return ErrorClass.CONNECTION
 
 
 def _result(

@@ -15,7 +15,7 @@ from uuid import UUID
 import pyarrow as pa
 
 from minference_core.engine.history import attempt_from, journal_files, read_journal
-from minference_core.errors import ErrorClass
+from minference_core.errors import ErrorClass, JournalError
 from minference_core.parquet import write_rows
 from minference_core.requests import interpret, price
 from minference_core.threads import Usage
@@ -94,6 +94,8 @@ def _rows(path: Path, findings: Findings) -> Iterator[dict[str, Any]]:
             case "intent":
                 open_intents[name] = record
             case "outcome":
+                if name not in open_intents:
+                    raise JournalError(f"{path} has an outcome without its intent ({name}): it was edited")
                 yield _row(open_intents.pop(name), record, findings)
             case "refused":
                 yield _row(record, record, findings)

@@ -4,6 +4,7 @@ What a partition's journals say has been sent and answered: the memory between r
 Only places are kept in memory; a raw answer is read from its file when it is asked for.
 """
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,10 +16,14 @@ import orjson
 
 from minference_core.engine.retry import SETTLED
 from minference_core.errors import ErrorClass, JournalError
-from minference_core.providers import classify
+from minference_core.providers import classify, error_in_answer
 from minference_core.requests import Attempt, PreparedRequest
 
 __all__ = ["History", "attempt_from", "journal_files", "read_journal"]
+
+
+_ABOUT_THE_REQUEST = frozenset({400, 403, 422})
+_KINDS = frozenset({"intent", "outcome", "refused"})
 
 
 @dataclass(slots=True)
@@ -75,7 +80,7 @@ class History:
                 entry = self._entries.setdefault(key, _Entry(0, sent_at))
                 entry.attempts = max(entry.attempts, record["attempt"])
                 entry.last_refusal = None
-            case "outcome" if _is_settled(record):
+            case "outcome" if key in self._entries and _is_settled(record):
                 self._entries[key].place = place
             case "refused":
                 at = datetime.fromisoformat(record["finished_at"])
@@ -99,15 +104,23 @@ def read_journal(path: Path) -> Iterator[tuple[int, int, dict[str, Any]]]:
         for number, line in enumerate(file, start=1):
             if not line.endswith(b"\n"):
                 return  # the process died while writing it: nothing was done on its strength
-            try:
-                record = orjson.loads(line)
-            except orjson.JSONDecodeError as exc:
+            record = _record(line)
+            if record is None:
                 raise JournalError(
-                    f"{path} line {number} is damaged: {exc}. Repair or move the file; "
+                    f"{path} line {number} is damaged. Repair or move the file; "
                     f"answers in it are asked for again if it is moved"
-                ) from exc
+                )
             yield offset, len(line), record
             offset += len(line)
+
+
+def _record(line: bytes) -> dict[str, Any] | None:
+    try:
+        record = orjson.loads(line)
+    except orjson.JSONDecodeError:
+        return None
+    named = isinstance(record, dict) and record.get("kind") in _KINDS
+    return record if named and {"lineage_id", "request_key", "attempt"} <= record.keys() else None
 
 
 def attempt_from(record: dict[str, Any], first_sent_at: datetime) -> Attempt:
@@ -125,10 +138,27 @@ def attempt_from(record: dict[str, Any], first_sent_at: datetime) -> Attempt:
 
 
 def _is_settled(record: dict[str, Any]) -> bool:
-    status = record["status"]
+    """
+    Whether asking again could not help, or would pay again.
+
+    Of refusals only those that are about the request itself: any other 4xx may come from an address
+    or an account that is mended by the time of the next run.
+    """
+    status, body = record["status"], record["body"]
     if status is None:
-        return False
-    return 200 <= status < 300 or classify(status, record["body"])[0] in SETTLED
+        return bool(record["error"] == ErrorClass.UNDECODABLE)
+    if 200 <= status < 300:
+        if '"error"' not in body:
+            return True
+        status = _status_inside(body)
+    return status is None or (status in _ABOUT_THE_REQUEST and classify(status, body)[0] in SETTLED)
+
+
+def _status_inside(body: str) -> int | None:
+    try:
+        return error_in_answer(json.loads(body))
+    except (ValueError, RecursionError):
+        return None
 
 
 def _key(lineage: UUID, request_key: UUID) -> bytes:

@@ -113,7 +113,7 @@ class Journal:
         try:
             if self._broken is None:
                 await asyncio.to_thread(_write_durably, self._file, b"".join(lines))
-        except OSError as exc:
+        except Exception as exc:  # noqa: BLE001 (a group that is never settled would hang every waiter)
             self._broken = f"{self._path} cannot be written: {exc}"
         if self._broken is None:
             group.set_result(None)

@@ -17,7 +17,7 @@ from pyreqwest.client import ClientBuilder
 from pyreqwest.compatibility.httpx import HttpxTransport
 from pyreqwest.exceptions import PyreqwestError
 
-from minference_core.errors import TimedOut, TransportError
+from minference_core.errors import TimedOut, TransportError, Unreadable
 
 __all__ = ["HttpReply", "Transport"]
 
@@ -61,10 +61,11 @@ class Transport:
 
         Raises:
             TimedOut: It took longer than `timeout_s` in all.
-            TransportError: The connection was refused, reset or cut off, or the URL is no URL.
+            Unreadable: An answer came, with headers that are not text.
+            TransportError: The connection was refused, reset or cut off, or nothing could be sent.
         """
+        request = _request(url, headers, body)
         try:
-            request = httpx.Request("POST", _parsed(url), headers=dict(headers), content=body)
             response = await self._transport.handle_async_request(request)
             try:
                 content = await response.aread()
@@ -72,9 +73,19 @@ class Transport:
                 await response.aclose()
         except httpx.TimeoutException as exc:
             raise TimedOut(f"no answer from {_host(url)} within {self._timeout_s:g} s") from exc
-        except (httpx.HTTPError, httpx.InvalidURL, PyreqwestError, OSError) as exc:
+        except (httpx.HTTPError, PyreqwestError, OSError) as exc:
             raise TransportError(f"{_host(url)}: {str(exc) or type(exc).__name__}") from exc
+        except ValueError as exc:  # pyreqwest's, for a header that is not ASCII; the body is lost with it
+            raise Unreadable(f"{_host(url)}: the answer's headers are not text") from exc
         return HttpReply(response.status_code, response.headers, content)
+
+
+def _request(url: str, headers: Mapping[str, str], body: bytes) -> httpx.Request:
+    try:
+        return httpx.Request("POST", _parsed(url), headers=dict(headers), content=body)
+    except (httpx.InvalidURL, ValueError):
+        # Neither the URL nor the key is quoted, nor chained: both would end up in a log.
+        raise TransportError("no request can be made of this base URL and key") from None
 
 
 @lru_cache(maxsize=64)

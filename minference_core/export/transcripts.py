@@ -9,10 +9,11 @@ from typing import Any, BinaryIO
 import orjson
 import pyarrow as pa
 
+from minference_core import ids
 from minference_core.parquet import aside, write_rows
 from minference_core.providers import Unsupported
 from minference_core.requests import ExchangeRecord, Step, replay, settling
-from minference_core.specs import SpecSource, read_conversations
+from minference_core.specs import SpecSource, ThreadSpec, read_conversations
 from minference_core.threads import Conversation
 
 __all__ = ["TRANSCRIPTS", "TranscriptReport", "write_transcripts"]
@@ -79,20 +80,19 @@ def _rows(source: SpecSource, record: ExchangeRecord) -> Iterator[dict[str, Any]
             continue
         attempts = record.take(conversation.thread.lineage_id)
         try:
-            steps = list(replay(conversation, bound(settling, attempts)))
+            yield _row(source, conversation, replay(conversation, bound(settling, attempts)), row.spec)
         except Unsupported:
             continue
-        yield _row(source, conversation, steps, row.spec.meta)
 
 
-def _row(source: SpecSource, given: Conversation, steps: list[Step], meta: dict[str, Any]) -> dict[str, Any]:
-    last = steps[-1]
-    settled = [step.after.thread for step in steps if step.attempt is not None]
-    thread = settled[-1] if settled else given.thread
+def _row(source: SpecSource, given: Conversation, steps: Iterator[Step], spec: ThreadSpec) -> dict[str, Any]:
+    thread, last = given.thread, None
+    for last in steps:
+        thread = last.after.thread if last.attempt is not None else thread
     said = [{"role": message.role, "content": message.content} for message in thread.history]
     if thread.system_prompt is not None:
         said.insert(0, {"role": "system", "content": thread.system_prompt.content})
-    output = None if last.json_object is None else orjson.dumps(last.json_object).decode()
+    output = None if last is None or last.json_object is None else ids.json_text(last.json_object)
     return {
         "dataset": source.partition.dataset,
         "partition_key": source.partition.key,
@@ -103,9 +103,9 @@ def _row(source: SpecSource, given: Conversation, steps: list[Step], meta: dict[
         "thread_id": str(thread.id),
         "client": thread.llm_config.client,
         "model": thread.llm_config.model,
-        "complete": last.attempt is not None and last.error is None,
-        "error_class": last.error,
+        "complete": last is None or (last.attempt is not None and last.error is None),
+        "error_class": last.error if last else None,
         "messages": said,
         "output": output,
-        "meta": orjson.dumps(meta, default=str).decode() if meta else None,
+        "meta": spec.meta_json,
     }

@@ -1,12 +1,9 @@
 """Entities and exchanges as rows of the store's tables."""
 
-import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
-
-import orjson
 
 from minference_core import ids
 from minference_core.entities import Entity
@@ -38,7 +35,7 @@ def thread_row(
     partition: Partition,
     mat_id: UUID,
     request_key: UUID | None,
-    meta: Row,
+    meta: str | None,
 ) -> Row:
     """A thread version, stored as what it changed of its parent."""
     messages = [message.id for message in thread.history]
@@ -62,7 +59,7 @@ def thread_row(
         "use_history": True,
         "request_key": request_key,
         "generation": conversation.generation,
-        "meta": meta_json(meta),
+        "meta": meta,
     }
 
 
@@ -84,7 +81,7 @@ def prompt_row(prompt: SystemPrompt, mat_id: UUID) -> Row:
 def config_row(config: LLMConfig, mat_id: UUID) -> Row:
     others = {name: value for name, value in config.record.items() if name not in _CONFIG_COLUMNS}
     columns = {name: getattr(config, name) for name in _CONFIG_COLUMNS}
-    return {**_version(config, mat_id), **columns, "params": json.dumps(others, ensure_ascii=False)}
+    return {**_version(config, mat_id), **columns, "params": ids.json_text(others)}
 
 
 def tool_row(tool: StructuredTool, mat_id: UUID) -> Row:
@@ -93,7 +90,7 @@ def tool_row(tool: StructuredTool, mat_id: UUID) -> Row:
         "kind": tool.kind,
         "name": tool.name,
         "description": tool.description,
-        "json_schema": json.dumps(tool.json_schema, ensure_ascii=False),
+        "json_schema": ids.json_text(tool.json_schema),
     }
 
 
@@ -130,16 +127,11 @@ def exchange_row(
         "in_thread_id": UUID(recorded["in_thread_id"]),
         "out_thread_id": after.id if after else None,
         "out_message_id": after.history[-1].id if after else None,
-        "json_object": None if json_object is None else json.dumps(json_object, ensure_ascii=False),
+        "json_object": None if json_object is None else ids.json_text(json_object),
         "total_tokens": None if None in tokens else sum(tokens),
         "sent_at": naive_utc(recorded["sent_at"]),
         "finished_at": naive_utc(recorded["finished_at"]) if recorded["finished_at"] else None,
     }
-
-
-def meta_json(meta: Row) -> str | None:
-    """A spec row's `meta_*` columns as JSON, whatever types they have; None when there are none."""
-    return orjson.dumps(meta, default=str, option=orjson.OPT_NON_STR_KEYS).decode() if meta else None
 
 
 def naive_utc(at: datetime) -> datetime:

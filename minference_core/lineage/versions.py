@@ -169,26 +169,27 @@ class _PartitionRows:
             if conversation.thread_key != current:
                 current = conversation.thread_key
                 self._said.clear()
-            self._add(conversation, row.spec.meta)
+            self._add(conversation, row.spec.meta_json)
             self._writer.flush_if_full()
         for attempt in self._record.rest():
             self._add_exchange(attempt)
 
-    def _add(self, conversation: Conversation, meta: dict[str, Any]) -> None:
+    def _add(self, conversation: Conversation, meta: str | None) -> None:
         attempts = self._record.take(conversation.thread.lineage_id)
-        made: dict[tuple[str, int], Step] = {}
+        made: dict[tuple[str, int], tuple[ChatThread, Any]] = {}
         versions: dict[UUID, ChatThread] = {}
         head = conversation.thread
         for branch in _generations(conversation, attempts):
             for thread, step in _walk(branch, attempts):
                 if step is not None and step.attempt is not None:
-                    made[str(step.request.key), step.attempt.number] = step
+                    made[str(step.request.key), step.attempt.number] = thread, step.json_object
                 if thread.id not in versions:
                     parent = versions.get(thread.parent_id) if thread.parent_id else None
                     self._add_version(thread, parent, branch, step, meta)
                 versions[thread.id] = head = thread
         for attempt in attempts:
-            self._add_exchange(attempt, made.get((attempt["request_key"], attempt["attempt"])))
+            name = attempt["request_key"], attempt["attempt"]
+            self._add_exchange(attempt, *made.get(name, (None, None)))
         moved = {"lineage_id": head.lineage_id, "thread_id": head.id, "mat_id": self._mat_id}
         self._writer.add("thread_head", {**moved, "moved_at": naive_utc(head.created_at)})
 
@@ -198,7 +199,7 @@ class _PartitionRows:
         parent: ChatThread | None,
         branch: Conversation,
         step: Step | None,
-        meta: dict[str, Any],
+        meta: str | None,
     ) -> None:
         self._add_parts(thread, step)
         row = thread_row(
@@ -232,13 +233,15 @@ class _PartitionRows:
             self._shared.add(part.id)
             self._writer.add(name, row(part, self._mat_id))
 
-    def _add_exchange(self, attempt: dict[str, Any], step: Step | None = None) -> None:
+    def _add_exchange(
+        self, attempt: dict[str, Any], after: ChatThread | None = None, json_object: Any = None
+    ) -> None:
         row = exchange_row(
             attempt,
             partition=self._source.partition,
             mat_id=self._mat_id,
-            after=step.after.thread if step else None,
-            json_object=step.json_object if step else None,
+            after=after,
+            json_object=json_object,
         )
         self._writer.add("exchange", row)
 

@@ -2,7 +2,7 @@
 
 from minference_core.providers.base import Provider, Unsupported, WireRequest, endpoint
 from minference_core.providers.capabilities import Capabilities, capabilities
-from minference_core.providers.failures import classify, retry_after_s
+from minference_core.providers.failures import classify, error_in_answer, retry_after_s
 from minference_core.providers.registry import PROVIDERS, Entry, provider_for
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "capabilities",
     "classify",
     "endpoint",
+    "error_in_answer",
     "provider_for",
     "retry_after_s",
 ]

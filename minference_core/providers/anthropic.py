@@ -55,7 +55,10 @@ class Anthropic:
             body["stop_sequences"] = list(config.stop)
         if output_config := _output_config(thread):
             body["output_config"] = output_config
-        body |= config.extra_body or {}
+        extra = dict(config.extra_body or {})
+        if isinstance(more := extra.get("output_config"), dict):
+            extra["output_config"] = {**body.get("output_config", {}), **more}
+        body |= extra
         version = _TAKES_SAMPLING if any(field in body for field in _SAMPLING) else _NEWEST
         return WireRequest("/v1/messages", body, {"anthropic-version": version})
 

@@ -76,9 +76,8 @@ def endpoint(base_url: str, path: str) -> str:
     `https://host`, `https://host/v1` and `https://host/v1/chat/completions` all name the same
     endpoint for the path `/v1/chat/completions`.
     """
-    base = base_url.rstrip("/")
+    base, question_mark, query = base_url.partition("?")
+    base = base.rstrip("/")
     steps = path.strip("/").split("/")
-    for held in range(len(steps), 0, -1):
-        if base.endswith("/" + "/".join(steps[:held])):
-            return "/".join([base, *steps[held:]])
-    return f"{base}/{'/'.join(steps)}"
+    held = next((n for n in range(len(steps), 0, -1) if base.endswith("/" + "/".join(steps[:n]))), 0)
+    return "/".join([base, *steps[held:]]) + question_mark + query

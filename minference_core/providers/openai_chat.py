@@ -81,6 +81,8 @@ class OpenAIChat:
         if not isinstance(choices, list) or not choices:
             raise Undecodable("choices is empty or missing")
         choice = mapping(choices[0], "choices[0]")
+        if error := choice.get("error"):
+            raise Undecodable(f"an error inside a choice: {error!r}")
         message = mapping(choice.get("message"), "choices[0].message")
         refusal = text_or_none(message.get("refusal"))
         finish_reason = text_or_none(choice.get("finish_reason"))

@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from minference_core.errors import ErrorClass, Undecodable
-from minference_core.providers import classify, provider_for
+from minference_core.providers import classify, error_in_answer, provider_for
 from minference_core.threads import Reply
+
+_BOM = "\ufeff"
 
 __all__ = ["Attempt", "Meaning", "interpret"]
 
@@ -50,7 +52,10 @@ def interpret(client: str, attempt: Attempt) -> Meaning:
     if not 200 <= attempt.status < 300:
         return Meaning(None, *classify(attempt.status, body))
     try:
-        return Meaning(provider_for(client).decode(json.loads(body)))
+        answer = json.loads(body.lstrip(_BOM))
+        if (status := error_in_answer(answer)) is not None:
+            return Meaning(None, *classify(status, body))
+        return Meaning(provider_for(client).decode(answer))
     except Undecodable as exc:
         return Meaning(None, ErrorClass.UNDECODABLE, str(exc))
     except (ValueError, RecursionError) as exc:

@@ -6,7 +6,7 @@ price is its owner's.
 """
 
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from functools import lru_cache
 from importlib.metadata import version
 
@@ -18,6 +18,7 @@ __all__ = ["PRICE_ID", "Price", "price"]
 
 PRICE_ID = f"genai-prices/{version('genai-prices')}"
 
+_NANODOLLAR = Decimal("1e-9")  # what the tables hold
 _PROVIDERS = frozenset({"openai", "anthropic", "openrouter"})
 
 
@@ -63,6 +64,6 @@ def _price(client: str, model: str, prompt: int, completion: int, cached: int, c
     )
     try:
         found = genai_prices.calc_price(tokens, model, provider_id=client)
-    except LookupError:
+    except (LookupError, ValueError):  # no such model, or counts that contradict each other
         return _UNKNOWN
-    return Price(found.total_price, PRICE_ID)
+    return Price(found.total_price.quantize(_NANODOLLAR, ROUND_HALF_UP), PRICE_ID)

@@ -54,7 +54,7 @@ def settling(rows: list[Row], request: PreparedRequest) -> Attempt | None:
     mine = [row for row in rows if row["request_key"] == str(request.key)]
     if not mine:
         return None
-    row = max(mine, key=lambda row: (_answered(row), row["attempt"]))
+    row = max(mine, key=lambda row: (_answered(row), row["sent_at"]))
     return _attempt(row, first_sent_at=min(row["sent_at"] for row in mine))
 
 

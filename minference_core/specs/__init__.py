@@ -2,8 +2,8 @@
 
 from minference_core.specs.columns import SPEC_COLUMNS, ThreadSpec
 from minference_core.specs.conversations import ConversationMaker, read_conversations
-from minference_core.specs.reader import RowProblem, SpecReport, SpecRow, inspect_specs, read_rows, spec_files
-from minference_core.specs.source import EPOCH, Partition, SpecDefaults, SpecSource
+from minference_core.specs.reader import RowProblem, SpecReport, SpecRow, inspect_specs, read_rows
+from minference_core.specs.source import EPOCH, Partition, SpecDefaults, SpecSource, spec_files
 
 __all__ = [
     "EPOCH",

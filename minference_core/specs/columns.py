@@ -8,7 +8,9 @@ import json
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self, get_args
 
+import orjson
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -20,26 +22,56 @@ from pydantic import (
 
 from minference_core import ids
 from minference_core.threads import Client, ReasoningEffort, ResponseFormat
+from minference_core.tools import check_schema
 
 __all__ = ["META_PREFIX", "SPEC_COLUMNS", "SpecMessage", "ThreadSpec", "explain"]
 
 META_PREFIX = "meta_"
+_MOST_TOKENS = 10_000_000  # more than any model writes
 
 
 def _parsed_object(value: object) -> object:
     """A JSON object written as text, as Parquet columns hold it."""
     if not isinstance(value, str):
+        _check_numbers(value)
         return value
     try:
         parsed = ids.parse_json(value)
     except ValueError as exc:
         raise ValueError(f"not valid JSON: {exc}") from exc
+    _check_numbers(parsed)
     if not isinstance(parsed, dict):
         raise ValueError("not a JSON object")  # noqa: TRY004 (pydantic makes a ValueError the row's problem)
     return parsed
 
 
+def _check_numbers(value: object) -> None:
+    """What goes over the wire is written by orjson, which has no integers beyond 64 bits."""
+    try:
+        orjson.dumps(value)
+    except TypeError as exc:
+        raise ValueError(str(exc)) from exc
+
+
+def _schema(value: dict[str, JsonValue]) -> dict[str, JsonValue]:
+    check_schema(value)
+    return value
+
+
+def _not_ours(value: dict[str, JsonValue]) -> dict[str, JsonValue]:
+    if taken := sorted(_WRITTEN_BY_US & value.keys()):
+        raise ValueError(f"{', '.join(taken)} is written from the columns: use those")
+    return value
+
+
+# What the request is made of; set beside the columns, it would make the plan and the price untrue.
+_WRITTEN_BY_US = frozenset(
+    {"model", "messages", "system", "max_tokens", "max_completion_tokens", "n", "stream"}
+)
+
 JsonObject = Annotated[dict[str, JsonValue], BeforeValidator(_parsed_object)]
+JsonSchema = Annotated[JsonObject, AfterValidator(_schema)]
+ExtraBody = Annotated[JsonObject, AfterValidator(_not_ours)]
 NonEmpty = Annotated[str, Field(min_length=1)]
 
 
@@ -74,20 +106,27 @@ class ThreadSpec(BaseModel):
     system_prompt: NonEmpty | None = None
     client: Client
     model: NonEmpty
-    max_tokens: Annotated[int, Field(ge=1)] = 400
+    max_tokens: Annotated[int, Field(ge=1, le=_MOST_TOKENS)] = 400
     temperature: Annotated[float, Field(ge=0, le=2)] | None = None
     top_p: Annotated[float, Field(gt=0, le=1)] | None = None
-    seed: int | None = None
+    seed: Annotated[int, Field(ge=-(2**63), lt=2**63)] | None = None
     stop: tuple[NonEmpty, ...] | None = None
     reasoning_effort: ReasoningEffort | None = None
     response_format: ResponseFormat = "text"
     tools: tuple[NonEmpty, ...] | None = None
     forced_output: NonEmpty | None = None
-    output_schema: JsonObject | None = None
+    output_schema: JsonSchema | None = None
     samples: Annotated[int, Field(ge=1, le=10_000)] = 1
-    max_steps: Annotated[int, Field(ge=1)] = 10
-    extra_body: JsonObject | None = None
+    max_steps: Annotated[int, Field(ge=1, le=10_000)] = 10
+    extra_body: ExtraBody | None = None
     meta: dict[str, Any] = Field(default_factory=dict)
+
+    @property
+    def meta_json(self) -> str | None:
+        """The row's `meta_*` columns as JSON, whatever types they have; None when there are none."""
+        if not self.meta:
+            return None
+        return orjson.dumps(self.meta, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
 
     @model_validator(mode="after")
     def _says_something(self) -> Self:
@@ -118,7 +157,7 @@ _REMEDIES: Mapping[str, str] = {
     "messages": "a list of {role, content}, role user or assistant; instructions go into system_prompt",
     "client": f"one of {', '.join(get_args(Client))}, in the row or in the dataset's defaults",
     "model": "name the model, in the row or in the dataset's defaults",
-    "max_tokens": "a whole number of tokens, 1 or more",
+    "max_tokens": "a whole number of tokens from 1",
     "temperature": "a number from 0 to 2, or null",
     "top_p": "a number above 0 and at most 1, or null",
     "seed": "a whole number, or null",

@@ -14,11 +14,16 @@ from pydantic import ValidationError
 
 from minference_core.errors import SpecError
 from minference_core.specs.columns import META_PREFIX, SPEC_COLUMNS, ThreadSpec, explain
-from minference_core.specs.source import SpecSource
+from minference_core.specs.source import SpecSource, spec_files
 
-__all__ = ["RowProblem", "SpecReport", "SpecRow", "inspect_specs", "read_rows", "spec_files"]
+__all__ = ["RowProblem", "SpecReport", "SpecRow", "inspect_specs", "read_rows"]
 
 _ROWS_AT_A_TIME = 1_000
+_UNREADABLE = "\0unreadable"  # no Parquet column is called that
+# Defaults that are meant for the default client's model, and would be another's undoing.
+_OF_THE_CLIENT = frozenset(
+    {"model", "temperature", "top_p", "seed", "stop", "reasoning_effort", "extra_body"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,21 +58,6 @@ class SpecReport:
     valid: int
     conversations: int
     invalid: tuple[RowProblem, ...]
-
-
-def spec_files(folder: Path) -> list[Path]:
-    """
-    The partition's files, in the order they are read.
-
-    Raises:
-        SpecError: The folder is missing or holds no Parquet file.
-    """
-    if not folder.is_dir():
-        raise SpecError(f"{folder} does not exist: put the partition's Parquet files there")
-    files = sorted(path for path in folder.glob("*.parquet") if not path.name.startswith("."))
-    if not files:
-        raise SpecError(f"{folder} holds no .parquet file: put the partition's thread specs there")
-    return files
 
 
 def read_rows(source: SpecSource) -> Iterator[SpecRow]:
@@ -138,21 +128,48 @@ def _check_columns(path: Path, names: list[str]) -> None:
 def _records(path: Path, file: pq.ParquetFile) -> Iterator[dict[str, Any]]:
     try:
         for batch in file.iter_batches(batch_size=_ROWS_AT_A_TIME):
-            yield from batch.to_pylist()
+            yield from _cells(_with_times_as_text(batch))
     except (pa.ArrowInvalid, OSError) as exc:
         raise SpecError(f"{path} is damaged: {exc}. Write it again, or remove it") from exc
+
+
+def _with_times_as_text(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """Python's times hold no nanoseconds and no year 10000; a text holds any."""
+    columns = [
+        column.cast(pa.string()) if pa.types.is_temporal(column.type) else column for column in batch.columns
+    ]
+    return pa.record_batch(columns, names=batch.schema.names)
+
+
+def _cells(batch: pa.RecordBatch) -> list[dict[str, Any]]:
+    """The rows as Python values; one that cannot be is its key, if that can be read, and the reason."""
+    try:
+        return list(batch.to_pylist())
+    except (ValueError, OverflowError):
+        return [_row_by_itself(batch.slice(row, 1)) for row in range(batch.num_rows)]
+
+
+def _row_by_itself(batch: pa.RecordBatch) -> dict[str, Any]:
+    cells: dict[str, Any] = {}
+    for name, column in zip(batch.schema.names, batch.columns, strict=True):
+        try:
+            cells[name] = column[0].as_py()
+        except (ValueError, OverflowError) as exc:
+            cells[_UNREADABLE] = f"column {name} cannot be read: {exc} (write it again in another type)"
+    return cells
 
 
 def _row(
     file: str, row: int, record: dict[str, Any], defaults: dict[str, Any], taken: dict[str, str]
 ) -> SpecRow:
-    given = {name: value for name, value in record.items() if value is not None}
+    given = {name: value for name, value in record.items() if value is not None and value != []}
     meta = {name: given.pop(name) for name in list(given) if name.startswith(META_PREFIX)}
     key = given.get("thread_key")
+    if _UNREADABLE in given:
+        problem = RowProblem(file, row, None if key is None else str(key), given[_UNREADABLE])
+        return SpecRow(file, row, None, problem)
     if given.get("client", defaults.get("client")) != defaults.get("client"):
-        defaults = {
-            name: value for name, value in defaults.items() if name != "model"
-        }  # it is another client's
+        defaults = {name: value for name, value in defaults.items() if name not in _OF_THE_CLIENT}
     try:
         spec = ThreadSpec.model_validate({**defaults, **given, "meta": meta})
     except ValidationError as exc:

@@ -8,8 +8,9 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, JsonValue
 
 from minference_core import ids
+from minference_core.errors import SpecError
 
-__all__ = ["EPOCH", "Partition", "SpecDefaults", "SpecSource"]
+__all__ = ["EPOCH", "Partition", "SpecDefaults", "SpecSource", "spec_files"]
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -60,11 +61,24 @@ class SpecSource:
 
     def fingerprint(self) -> str:
         """The same while neither a file nor a default changes."""
-        files = [
-            [path.name, path.stat().st_size, _digest(path)] for path in sorted(self.folder.glob("*.parquet"))
-        ]
+        files = [[path.name, path.stat().st_size, _digest(path)] for path in spec_files(self.folder)]
         defaults = self.defaults.model_dump(mode="json", exclude_none=True)
         return str(ids.hash_uuid("specs", files, defaults, self.generation))
+
+
+def spec_files(folder: Path) -> list[Path]:
+    """
+    The partition's files, in the order they are read.
+
+    Raises:
+        SpecError: The folder is missing or holds no Parquet file.
+    """
+    if not folder.is_dir():
+        raise SpecError(f"{folder} does not exist: put the partition's Parquet files there")
+    files = sorted(path for path in folder.glob("*.parquet") if not path.name.startswith("."))
+    if not files:
+        raise SpecError(f"{folder} holds no .parquet file: put the partition's thread specs there")
+    return files
 
 
 def _digest(path: Path) -> str:

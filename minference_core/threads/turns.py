@@ -79,6 +79,8 @@ def judge(thread: ChatThread, reply: Reply) -> Verdict:
     if reply.finish == "length":
         limit = thread.llm_config.max_tokens
         return Verdict(error=ErrorClass.TRUNCATED, message=f"cut off at max_tokens={limit}: raise it")
+    if not reply.text:
+        return Verdict(error=ErrorClass.INVALID_OUTPUT, message="the reply is empty")
     if thread.llm_config.response_format != "structured_output":
         return Verdict()
     return _judge_structured(thread, reply.text)

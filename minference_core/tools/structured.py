@@ -9,7 +9,7 @@ from pydantic import JsonValue, field_validator
 
 from minference_core.entities import Entity
 
-__all__ = ["StructuredTool"]
+__all__ = ["StructuredTool", "check_schema"]
 
 
 class StructuredTool(Entity):
@@ -25,7 +25,7 @@ class StructuredTool(Entity):
     @field_validator("json_schema")
     @classmethod
     def _is_a_schema(cls, schema: dict[str, JsonValue]) -> dict[str, JsonValue]:
-        _validator(json.dumps(schema))
+        check_schema(schema)
         return schema
 
     def problem_with(self, value: object) -> str | None:
@@ -35,6 +35,14 @@ class StructuredTool(Entity):
             return None
         where = "/".join(str(step) for step in error.instance_path)
         return f"{error.message} (at /{where})"
+
+
+def check_schema(schema: dict[str, JsonValue]) -> None:
+    """
+    Raises:
+        ValueError: It is not a JSON schema, or refers to somewhere else.
+    """
+    _validator(json.dumps(schema))
 
 
 @lru_cache(maxsize=256)

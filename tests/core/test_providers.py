@@ -219,6 +219,15 @@ def test_no_body_that_is_json_raises_anything_but_undecodable(value: object, cli
         ),
         (400, {"object": "error", "message": "bad", "type": "BadRequestError"}, ErrorClass.BAD_REQUEST),
         (404, {"error": {"type": "not_found_error", "message": "model"}}, ErrorClass.NOT_FOUND),
+        (400, {"error": {"message": "Your credit balance is too low to access"}}, ErrorClass.QUOTA),
+        (
+            403,
+            {"error": {"code": 403, "message": "flagged", "metadata": {"reasons": ["x"]}}},
+            ErrorClass.CONTENT_FILTER,
+        ),
+        (403, {"error": {"type": "permission_error", "message": "not this model"}}, ErrorClass.NOT_FOUND),
+        (301, "", ErrorClass.NOT_FOUND),
+        (409, "", ErrorClass.SERVER),
         (422, "who knows", ErrorClass.BAD_REQUEST),
         (529, {"error": {"type": "overloaded_error", "message": "busy"}}, ErrorClass.OVERLOADED),
         (503, "", ErrorClass.OVERLOADED),
@@ -251,14 +260,16 @@ def test_any_refusal_has_a_class_and_words(status: int, answer: str) -> None:
     [
         ({"retry-after": "7"}, 7.0),
         ({"retry-after": "60", "retry-after-ms": "250"}, 0.25),
-        ({"retry-after": "Wed, 21 Oct 2026 07:28:00 GMT"}, None),
+        ({"retry-after": "Mon, 16 Nov 2026 00:00:30 GMT"}, 30.0),
+        ({"retry-after": "Mon, 16 Nov 2020 00:00:30 GMT"}, 0.0),
+        ({"retry-after": "soon"}, None),
         ({"retry-after": "-1"}, None),
         ({"retry-after": "inf"}, None),
         ({}, None),
     ],
 )
 def test_the_providers_advice_is_read(headers: dict[str, str], seconds: float | None) -> None:
-    assert retry_after_s(headers) == seconds
+    assert retry_after_s(headers, now=INSTANT) == seconds
 
 
 @pytest.mark.parametrize("base", ["https://h.test", "https://h.test/v1", "https://h.test/v1/", "https://h.test/v1/chat/completions"])  # fmt: skip  # noqa: E501
@@ -266,7 +277,10 @@ def test_a_base_url_may_hold_any_part_of_the_endpoint(base: str) -> None:
     assert endpoint(base, "/v1/chat/completions") == "https://h.test/v1/chat/completions"
 
 
-def test_a_base_url_keeps_its_own_path() -> None:
+def test_a_base_url_keeps_its_own_path_and_query() -> None:
+    assert endpoint("https://h.test/d/chat/completions?v=1", "/chat/completions") == (
+        "https://h.test/d/chat/completions?v=1"
+    )
     assert endpoint("https://openrouter.ai/api/v1", "/v1/chat/completions") == (
         "https://openrouter.ai/api/v1/chat/completions"
     )

@@ -2,10 +2,13 @@
 
 import json
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -44,6 +47,13 @@ def only_problem(report: SpecReport) -> str:
         ({"user_turns": ["a", "b"]}, "prompt and user_turns are both set"),
         ({"prompt": None}, "nothing to say: set one of prompt, user_turns and messages"),
         ({"prompt": ""}, 'column prompt is "":'),
+        ({"output_schema": '{"type": "nope"}'}, "not a valid JSON schema"),
+        ({"output_schema": '{"$ref": "http://127.0.0.1:9/s"}'}, "copy that schema into $defs"),
+        ({"extra_body": '{"a": 1e999}'}, "column extra_body is"),
+        ({"extra_body": '{"a": 123456789012345678901234567890}'}, "64-bit"),
+        ({"extra_body": '{"model": "other"}'}, "model is written from the columns: use those"),
+        ({"max_tokens": 10**12}, "column max_tokens is 1000000000000"),
+        ({"user_turns": [], "prompt": None}, "nothing to say"),
         ({"thread_key": None}, "column thread_key is missing: give every row a non-empty key"),
         ({"messages": [{"role": "robot", "content": "hi"}]}, 'column messages[0].role is "robot":'),
         (
@@ -214,3 +224,41 @@ def test_a_default_schema_may_be_an_object_or_text(pipeline: Make) -> None:
 
 def _source(folder: Path) -> SpecSource:
     return SpecSource(Pipeline(data=folder).source.partition, folder, DEFAULTS)
+
+
+def test_cells_of_odd_types_travel_and_an_unreadable_one_costs_only_its_row(tmp_path: Path) -> None:
+    columns = {
+        "thread_key": pa.array(["a", "b", "c"]),
+        "prompt": pa.array([b"fine", b"\xff\xfe", b"fine"], pa.binary()).view(pa.string()),
+        "meta_at": pa.array([1, 2, 2**62], pa.timestamp("ns")),
+        "meta_day": pa.array([1, 2, 3], pa.date32()),
+        "meta_price": pa.array([Decimal("1.50"), None, Decimal("2.00")]),
+        "meta_kind": pa.array(["x", "y", "x"]).dictionary_encode(),
+    }
+    pq.write_table(pa.table(columns), tmp_path / "a.parquet")
+
+    first, second, third = read_rows(_source(tmp_path))
+
+    assert first.spec is not None
+    assert json.loads(first.spec.meta_json or "") == {
+        "meta_at": "1970-01-01 00:00:00.000000001", "meta_day": "1970-01-02", "meta_kind": "x",
+        "meta_price": "1.50",
+    }  # fmt: skip
+    assert second.problem is not None
+    assert str(second.problem).startswith("a.parquet row 2 (thread_key 'b'): column prompt cannot be read")
+    assert third.spec is not None
+
+
+def test_a_file_that_is_being_written_aside_is_not_part_of_the_partition(pipeline: Make) -> None:
+    made = pipeline(specs(2))
+    before = made.source.fingerprint()
+    (made.specs / ".part-1.parquet").write_bytes(b"half")
+
+    assert made.source.fingerprint() == before
+
+
+def test_defaults_meant_for_one_clients_model_are_not_another_ones(pipeline: Make) -> None:
+    defaults = SpecDefaults(client="openai", model="gpt-4.1-mini", temperature=0.5, seed=1)
+    made = pipeline(specs(1, client="anthropic", model="claude-haiku-5-5"), defaults=defaults)
+
+    assert (made.plan().new, made.plan().invalid) == (1, 0)
