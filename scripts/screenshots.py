@@ -24,7 +24,7 @@ MINFERENCE = Path(sys.executable).with_name("minference")
 DATASET, DAY = "support_replies", "2026-11-18"
 
 PAGES = {
-    "asset-graph.png": f"asset-groups?expanded=minference_assets:__repository__:{DATASET}",
+    "asset-graph.png": f"locations/__repository__@minference_assets/asset-groups/{DATASET}/lineage",
     "asset-metadata.png": f"assets/{DATASET}/requests?view=partitions&partition={DAY}",
 }
 

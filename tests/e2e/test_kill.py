@@ -2,6 +2,7 @@
 
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from tests.conftest import Pipeline, Row, write_specs
 
 pytestmark = pytest.mark.slow
 
+ROOT = Path(__file__).resolve().parents[2]
 KILLS = 20
 ROWS: list[Row] = [
     {"thread_key": f"t{n}", "user_turns": [f"First question {n}?", f"And then, {n}?"], "samples": 1 + n % 2}
@@ -124,3 +126,39 @@ def test_a_killed_run_leaves_no_lock_behind(tmp_path: Path, simulator: Callable[
 
     finish(made.data, simulator())
     assert len(made.exchange_rows()) == 12 * 2 + sum(row["uncertain"] for row in made.exchange_rows())
+
+
+def test_the_command_itself_is_killed_and_run_again(tmp_path: Path, simulator: Callable[..., str]) -> None:
+    """`minference run` on a day of the samples, Dagster and all: killed in the middle three times."""
+    data, day, dataset = tmp_path / "data", "2026-11-16", "support_replies"
+    shutil.copytree(ROOT / "data" / "thread_specs" / dataset / day, data / "thread_specs" / dataset / day)
+    log = tmp_path / "log"
+    settings = {
+        "MINFERENCE_DATA": str(data),
+        "DAGSTER_HOME": str(tmp_path / "home"),
+        "MINFERENCE_SIMULATOR": simulator(latency_ms=400, log=log),
+    }
+    command = [str(Path(sys.executable).with_name("minference")), "run", dataset, day]
+    made = Pipeline(data=data, dataset=dataset)
+    known_by: list[tuple[int, set[str]]] = []
+    for answers in (10, 40, 70):
+        process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, **settings})
+        while len(durable(made)) < answers:
+            assert process.poll() is None
+            time.sleep(0.05)
+        process.kill()
+        assert process.wait() == -signal.SIGKILL
+        known_by.append((len(log_lines(log)), durable(made)))
+
+    done = subprocess.run(command, cwd=ROOT, env={**os.environ, **settings}, text=True, capture_output=True)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "56 of them complete" in done.stdout
+    for seen_by_then, known in known_by:
+        assert not known & {line["client_request_id"] for line in log_lines(log)[seen_by_then:]}
+    answered = [line["client_request_id"] for line in log_lines(log) if line["status"] == 200]
+    uncertain = sum(row["uncertain"] for row in made.exchange_rows())
+    assert len(answered) - len(set(answered)) <= uncertain
+    with connect(made.store.published) as con:
+        assert con.execute("select count(*) from thread_current").fetchall() == [(56,)]
+        assert con.execute("select count(*) from failures").fetchall() == [(0,)]
