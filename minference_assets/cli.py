@@ -4,10 +4,10 @@ The command `minference`: reads arguments, calls, prints.
 Heavy imports are inside the commands: `minference --help` must not wait for Dagster.
 """
 
+import errno
 import os
-import shutil
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,24 +15,22 @@ from uuid import UUID
 
 import click
 
-from minference_core.errors import ErrorClass, MinferenceError
+from minference_core.errors import ConfigError, MinferenceError
 
 if TYPE_CHECKING:
+    from decimal import Decimal
+
     from rich.console import Console
 
     from minference_assets.questions import Answer
     from minference_assets.session import Session, Simulate
-    from minference_core.engine import RunReport
     from minference_core.simulator import SimulatorSettings
 
 __all__ = ["cli", "main"]
 
 _FAILED, _BAD_INPUT = 1, 2
 
-# The answer came, was kept and was paid for; that it cannot be used is a finding, not a failed run.
-_CAME = frozenset(
-    {ErrorClass.UNDECODABLE, ErrorClass.REFUSAL, ErrorClass.TRUNCATED, ErrorClass.INVALID_OUTPUT}
-)
+_IN_USE = "{host}:{port} is in use: choose another port with --port, or end what is using this one"
 
 
 def main() -> None:
@@ -50,7 +48,7 @@ def main() -> None:
         code = _BAD_INPUT
     except MinferenceError as error:
         click.echo(f"Error: {error}", err=True)
-        code = _FAILED
+        code = _BAD_INPUT if isinstance(error, ConfigError) else _FAILED
     sys.exit(code if isinstance(code, int) else 0)
 
 
@@ -70,16 +68,19 @@ def _selection(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-@cli.command()
-@_selection
-@click.option("--fresh", is_flag=True, help="Ask for everything again; earlier answers are kept.")
-@click.option(
+_whether_to_simulate = click.option(
     "--simulate",
     type=click.Choice(["auto", "always", "never"]),
     default="auto",
     show_default=True,
     help="Ask a local simulator: auto does when no provider is configured.",
 )
+
+
+@cli.command()
+@_selection
+@click.option("--fresh", is_flag=True, help="Ask for everything again; earlier answers are kept.")
+@_whether_to_simulate
 def run(
     dataset: str | None,
     partitions: tuple[str, ...],
@@ -94,7 +95,7 @@ def run(
 
     Without a DATASET all of them, without a PARTITION all that have thread specs.
     """
-    from minference_assets import console, session
+    from minference_assets import console, session, settings
 
     screen = console.open_console()
     with session.opened(screen) as opened:
@@ -105,10 +106,11 @@ def run(
             outcomes = opened.run(chosen)
     console.show_outcomes(screen, outcomes)
     console.show_summary(screen, opened.watch)
+    answered = _all_answered(screen, opened)
     _show_where(screen, opened, chosen)
-    if simulator:
+    if simulator and not settings.configured_providers():
         screen.print("  export OPENAI_API_KEY=...  and run again: a real provider is asked instead")
-    if not (_all_answered(screen, opened.watch.reports.values()) and all(one.success for one in outcomes)):
+    if not (answered and all(outcome.all_well for outcome in outcomes)):
         raise click.exceptions.Exit(_FAILED)
 
 
@@ -123,7 +125,7 @@ def plan(dataset: str | None, partitions: tuple[str, ...], first: str | None, la
         chosen = _chosen(opened, dataset, partitions, first, last)
         outcomes = opened.run(chosen, suffix="_plan")
     console.show_outcomes(screen, outcomes)
-    if not all(outcome.success for outcome in outcomes):
+    if not all(outcome.all_well for outcome in outcomes):
         raise click.exceptions.Exit(_FAILED)
 
 
@@ -135,23 +137,25 @@ def status() -> None:
     screen = console.open_console()
     with session.opened(screen) as opened:
         lake, datasets = opened.lake, opened.workspace.datasets
+        _warn_of_strays(opened)
     stored = questions.partitions_in_store(lake.published)
     rows = []
     for name in datasets:
         for key in sorted({*lake.partitions_with_specs(name), *(k for d, k in stored if d == name)}):
-            threads, failed, dollars = stored.get((name, key), (0, 0, None))
+            standing = stored.get((name, key), questions.Standing())
             rows.append(
                 (
                     name,
                     key,
                     _yes(lake.requests(name, key).exists()),
                     _yes(lake.exchanges(name, key).exists()),
-                    threads or "",
-                    failed or "",
-                    dollars,
+                    standing.threads or "",
+                    standing.failed or "",
+                    _money(standing.paid_usd),
+                    _money(standing.simulated_usd),
                 )
             )
-    names = ("dataset", "partition", "planned", "asked", "conversations", "failed", "dollars")
+    names = ("dataset", "partition", "planned", "asked", "conversations", "failed", "paid", "simulated")
     console.show_answer(screen, names, rows)
 
 
@@ -228,19 +232,26 @@ def simulate(
         )
     except ValueError as error:
         raise click.UsageError(str(error)) from None
-    asyncio.run(_simulate(settings))
+    try:
+        asyncio.run(_simulate(settings))
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE:
+            raise click.ClickException(f"the simulator cannot start: {error}") from None
+        raise click.ClickException(_IN_USE.format(host=host, port=port)) from None
 
 
 @cli.command()
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option("--port", default=3000, show_default=True)
-@click.option("--simulate", type=click.Choice(["auto", "always", "never"]), default="auto", show_default=True)
+@_whether_to_simulate
 def ui(host: str, port: int, simulate: "Simulate") -> None:
     """The Dagster UI and its daemon, until Ctrl-C."""
     import dagster as dg
 
-    from minference_assets import console, home, session, settings, ui
+    from minference_assets import console, home, project, session, settings, ui
 
+    if not ui.is_free(host, port):
+        raise click.ClickException(_IN_USE.format(host=host, port=port))
     screen = console.open_console()
     folder = home.prepare(Path.cwd())
     with dg.DagsterInstance.get() as instance:
@@ -249,7 +260,7 @@ def ui(host: str, port: int, simulate: "Simulate") -> None:
     os.environ[settings.DATA_VARIABLE] = str(settings.data_folder())
     with session.simulated(screen, simulate):
         screen.print(f"http://{host}:{port} will be the UI. Ctrl-C ends it.")
-        code = ui.serve(home.project_root(Path.cwd()) / "workspace.yaml", folder, host=host, port=port)
+        code = ui.serve(project.project_root(Path.cwd()) / "workspace.yaml", folder, host=host, port=port)
     raise click.exceptions.Exit(_FAILED if code else 0)
 
 
@@ -260,10 +271,11 @@ def doctor() -> None:
     from minference_assets.doctor import examine
 
     screen = console.open_console()
-    findings = list(examine(home.prepare(Path.cwd())))
+    findings = list(examine(home.located(Path.cwd())))
     for finding in findings:
         mark = "[green]ok[/green]  " if finding.ok else "[red]look[/red]"
-        screen.print(f"{mark} [bold]{finding.name}[/bold]", finding.text)
+        screen.print(f"{mark} [bold]{finding.name}[/bold] ", end="")
+        screen.print(finding.text, markup=False)
     if not all(finding.ok for finding in findings):
         raise click.exceptions.Exit(_FAILED)
 
@@ -279,19 +291,23 @@ def new() -> None:
 @click.option("--from", "first_day", metavar="DAY", help="The first day; today if not said.")
 def new_dataset(name: str, *, named: bool, first_day: str | None) -> None:
     """Write the YAML file of a dataset; that is all there is to do."""
-    from minference_assets.home import project_root
+    from minference_assets.hints import path_from_here, typed_as
     from minference_assets.new_dataset import write_dataset
+    from minference_assets.project import project_root
     from minference_assets.resources import Lake
 
+    if named and first_day is not None:
+        raise click.UsageError("--named partitions have no first day: leave out one of --named and --from")
     day = None if named else first_day or datetime.now(UTC).date().isoformat()
     definitions = project_root(Path.cwd()) / "minference_assets" / "defs"
     try:
         file = write_dataset(definitions, name, first_day=day)
     except ValueError as error:
         raise click.UsageError(str(error)) from None
-    click.echo(f"wrote {file}")
-    click.echo(f"next: put Parquet files into {Lake().thread_specs(name, day or 'any_name')}")
-    click.echo(f"then: minference plan {name}")
+    specs = Lake().thread_specs(name, day or "any_name")
+    click.echo(f"wrote {path_from_here(file)}")
+    click.echo(f"next: put Parquet files into {path_from_here(specs)}")
+    click.echo(f"then: {typed_as()} plan {name}")
 
 
 def _chosen(
@@ -304,6 +320,7 @@ def _chosen(
         raise click.UsageError("name the partitions, or give --from and --to, not both")
     if (first or last) and not dataset:
         raise click.UsageError("--from and --to need a DATASET")
+    _warn_of_strays(opened)
     try:
         chosen = opened.chosen(Selection(dataset, keys, first, last))
     except (UnknownDataset, UnknownPartition) as error:
@@ -314,26 +331,37 @@ def _chosen(
     return chosen
 
 
+def _warn_of_strays(opened: "Session") -> None:
+    for stray in opened.strays():
+        opened.console.print("[yellow]warning[/yellow] ", end="")
+        opened.console.print(stray, markup=False)
+
+
 def _begin_again(opened: "Session", chosen: dict[str, list[str]]) -> None:
     for name, keys in chosen.items():
         for key in keys:
             opened.lake.begin_generation(name, key, fresh=True)
 
 
-def _all_answered(screen: "Console", reports: Iterable["RunReport"]) -> bool:
+def _all_answered(screen: "Console", opened: "Session") -> bool:
     """Whether every thread got an answer; one that came but is no use is a matter for who reads it."""
-    unanswered = sum(
-        report.undone + sum(n for name, n in report.failures.items() if name not in _CAME)
-        for report in reports
+    from minference_assets.checks import ANSWER_CAME
+    from minference_assets.console import show_failures
+    from minference_assets.said import latest_words
+
+    reports = opened.watch.reports
+    words = latest_words(opened.lake.exchanges(*where) for where in reports)
+    show_failures(screen, list(reports.values()), words)
+    return not any(
+        report.undone or any(name not in ANSWER_CAME for name in report.failures)
+        for report in reports.values()
     )
-    if unanswered:
-        screen.print(f"\n{unanswered} threads got no answer. Run it again: only they are asked for.")
-    return not unanswered
 
 
 def _show_where(screen: "Console", opened: "Session", chosen: dict[str, list[str]]) -> None:
     """Where the results are, some questions to them with their answers, what to do next."""
     from minference_assets import questions
+    from minference_assets.hints import typed_as
 
     store = opened.lake.published
     if not opened.watch.reports or not store.exists():
@@ -344,20 +372,11 @@ def _show_where(screen: "Console", opened: "Session", chosen: dict[str, list[str
     dataset, keys = next(iter(chosen.items()))
     for answer in questions.examples(store, dataset, keys[0]):
         _show(screen, answer)
-    me = _typed_as()
+    me = typed_as()
     screen.print("\nNext")
     screen.print(f"  {me} status            what there is of each dataset and partition")
     screen.print(f"  {me} ui                the same as a graph, with schedules and backfills")
     screen.print(f"  {me} new dataset NAME  a dataset of your own")
-
-
-def _typed_as() -> str:
-    """What to type for this very command where one is now: the virtual environment may not be active."""
-    here = Path(sys.argv[0]).absolute()
-    found = shutil.which("minference")
-    if found is not None and Path(found).absolute() == here:
-        return "minference"
-    return str(here.relative_to(Path.cwd())) if here.is_relative_to(Path.cwd()) else str(here)
 
 
 def _show(screen: "Console", answer: "Answer") -> None:
@@ -366,6 +385,12 @@ def _show(screen: "Console", answer: "Answer") -> None:
     screen.print(f"\n[bold]{answer.title}[/bold]")
     screen.print(f"[dim]{answer.sql};[/dim]")
     show_answer(screen, answer.names, answer.rows)
+
+
+def _money(amount: "Decimal | None") -> str:
+    from minference_assets.metadata import usd
+
+    return "" if amount is None else usd(amount)
 
 
 def _yes(there: bool) -> str:  # noqa: FBT001 (it is the value, not a switch)

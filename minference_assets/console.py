@@ -4,7 +4,7 @@ import os
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from decimal import Decimal
 from types import TracebackType
 from typing import Self, TextIO
@@ -13,14 +13,17 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 from rich.table import Table
 
-from minference_assets.metadata import duration, progress_line, usd
+from minference_assets import settings
+from minference_assets.checks import ANSWER_CAME
+from minference_assets.metadata import dollars, duration, percent, plan_cost, progress_line
+from minference_assets.resources import Providers
 from minference_assets.runs import Outcome
 from minference_core.conversations import Plan
+from minference_core.engine import LANE_STOPPERS, SETTLED, RunReport
 from minference_core.engine import Progress as Standing
-from minference_core.engine import RunReport
 from minference_core.specs import SpecReport
 
-__all__ = ["Watch", "open_console", "show_answer", "show_outcomes", "show_summary"]
+__all__ = ["Watch", "open_console", "show_answer", "show_failures", "show_outcomes", "show_summary"]
 
 _LINE_EVERY_S = 5.0
 _WIDTH = 120  # where there is no terminal to ask: a file, a pipe
@@ -46,10 +49,12 @@ class Watch:
         self._tasks: dict[tuple[str, str], TaskID] = {}
         self._unshown: dict[tuple[str, str], Plan] = {}
         self._line_at = time.monotonic()
+        self.simulated = False
         self.plans: dict[tuple[str, str], Plan] = {}
         self.reports: dict[tuple[str, str], RunReport] = {}
 
     def __enter__(self) -> Self:
+        self.simulated = settings.simulator() is not None
         if self._bars is not None:
             self._bars.start()
         return self
@@ -57,7 +62,7 @@ class Watch:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.show_plan()
+        self._show_plan(sending=False)
         if self._bars is not None:
             self._bars.stop()
 
@@ -74,7 +79,7 @@ class Watch:
         self.plans[dataset, key] = self._unshown[dataset, key] = plan
 
     def progressed(self, dataset: str, key: str, progress: Standing) -> None:
-        self.show_plan()
+        self._show_plan(sending=True)
         if self._bars is None:
             self._line(dataset, key, progress)
             return
@@ -82,29 +87,52 @@ class Watch:
         if task is None:
             task = self._bars.add_task(f"{dataset} {key}", total=progress.total, said="")
             self._tasks[dataset, key] = task
-        self._bars.update(task, completed=progress.done, total=progress.total, said=_said(progress))
+        self._bars.update(task, completed=progress.done, total=progress.total, said=self._said(progress))
 
     def answered(self, dataset: str, key: str, report: RunReport) -> None:
-        self.show_plan()
+        self._show_plan(sending=True)
         self.reports[dataset, key] = report
         task = self._tasks.get((dataset, key))
         if self._bars is not None and task is not None:
             done = report.threads - report.undone
-            self._bars.update(task, completed=done, total=report.threads, said=_result(report))
+            self._bars.update(task, completed=done, total=report.threads, said=self._result(report))
         else:
-            self._console.print(f"{dataset} {key}: {_result(report)}")
+            self._console.print(f"{dataset} {key}: {self._result(report)}")
 
-    def show_plan(self) -> None:
-        """The plans that were not shown yet."""
-        if self._unshown:
-            self._console.print(_plan_table(self._unshown))
-            self._unshown = {}
+    def _show_plan(self, *, sending: bool) -> None:
+        """The plans that were not shown yet, and whom they need a key for that is not set."""
+        if not self._unshown:
+            return
+        self._console.print(_plan_table(self._unshown))
+        # Of a mere plan, with nothing configured, the run would be the simulator's.
+        if sending or settings.configured_providers():
+            for text in _missing_keys(self._unshown.values()):
+                self._console.print(text, markup=False)
+        self._unshown = {}
 
     def _line(self, dataset: str, key: str, progress: Standing) -> None:
         now = time.monotonic()
         if progress.done < progress.total and now - self._line_at >= _LINE_EVERY_S:
             self._line_at = now
-            self._console.print(f"{dataset} {key}: {progress_line(progress)}")
+            said = progress_line(progress, simulated=self.simulated)
+            self._console.print(f"{dataset} {key}: {said}")
+
+    def _said(self, progress: Standing) -> str:
+        left = "" if progress.eta_s is None else f", {duration(progress.eta_s)} left"
+        failed = f"[red]{progress.failed} failed[/red], " if progress.failed else ""
+        share = "" if progress.limit_share is None else f"{percent(progress.limit_share)} of the limit, "
+        return (
+            f"{failed}{progress.requests_per_s:.0f} req/s, {progress.tokens_per_s:,.0f} tok/s, "
+            f"{share}{dollars(progress.cost_usd, simulated=self.simulated)}{left}"
+        )
+
+    def _result(self, report: RunReport) -> str:
+        failed = sum(report.failures.values())
+        return (
+            f"{report.complete} of {report.threads} threads complete, {failed} failed, "
+            f"{report.sent} requests sent, {report.skipped} threads reused, "
+            f"{dollars(report.cost_usd, simulated=self.simulated)}"
+        )
 
 
 def show_outcomes(console: Console, outcomes: Iterable[Outcome]) -> None:
@@ -117,6 +145,33 @@ def show_outcomes(console: Console, outcomes: Iterable[Outcome]) -> None:
             console.print(f"[red]failed[/red] {outcome.dataset}: run {outcome.run_id} did not end well")
 
 
+def show_failures(console: Console, reports: Sequence[RunReport], words: Mapping[str, str]) -> None:
+    """
+    One line for each class of failure, with what was said, and what running it again would do.
+
+    Args:
+        reports: Of all partitions of the run.
+        words: By class, what was said.
+    """
+    failures = sum((Counter(report.failures) for report in reports), Counter[str]())
+    lost = Counter({name: n for name, n in failures.items() if name not in ANSWER_CAME})
+    if not failures and not _sum(reports, "undone"):
+        return
+    console.print("\nFailures")
+    for name, threads in failures.most_common():
+        console.print(f"  {threads} {name}: {words.get(name, 'no reason is on record')}", markup=False)
+    if unanswered := lost.total() + _sum(reports, "undone"):
+        console.print(f"{unanswered} threads got no answer. {_what_helps(lost.keys())}")
+
+
+def _what_helps(classes: Set[str]) -> str:
+    if classes & LANE_STOPPERS:
+        return "Mend what is named above, then run it again: only they are asked for."
+    if classes and classes <= SETTLED:
+        return "Asking the same again would be refused again, so a rerun does not: change what is asked."
+    return "Run it again: only they are asked for."
+
+
 def show_summary(console: Console, watch: Watch) -> None:
     """What all runs did together."""
     reports = list(watch.reports.values())
@@ -125,7 +180,7 @@ def show_summary(console: Console, watch: Watch) -> None:
     table = Table(show_header=False, box=None, pad_edge=False, title="Result", title_justify="left")
     table.add_column(style="dim")
     table.add_column()
-    for name, value in _facts(reports):
+    for name, value in _facts(reports, simulated=watch.simulated):
         table.add_row(name, value)
     console.print()
     console.print(table)
@@ -143,7 +198,7 @@ def show_answer(console: Console, names: Sequence[str], rows: Sequence[Sequence[
     console.print(table)
 
 
-def _facts(reports: Sequence[RunReport]) -> Iterable[tuple[str, str]]:
+def _facts(reports: Sequence[RunReport], *, simulated: bool) -> Iterable[tuple[str, str]]:
     failures = sum((Counter(report.failures) for report in reports), Counter[str]())
     shares: dict[str, float] = {}
     for report in reports:
@@ -166,14 +221,28 @@ def _facts(reports: Sequence[RunReport]) -> Iterable[tuple[str, str]]:
     if undone := _sum(reports, "undone"):
         yield "unfinished", f"{undone} threads"
     yield "tokens", f"{prompt:,} in, {completion:,} out, {_sum(reports, 'cached_tokens'):,} from a cache"
-    yield "dollars", usd(cost) + (f" and {unknown} answers of unknown price" if unknown else "")
-    limit = ", ".join(f"{client} {share:.0%}" for client, share in sorted(shares.items()))
+    yield (
+        "dollars",
+        dollars(cost, simulated=simulated) + (f", and {unknown} answers of unknown price" if unknown else ""),
+    )
+    limit = ", ".join(f"{client} {percent(share)}" for client, share in sorted(shares.items()))
     yield "limit used", limit or "no limit was in use"
     yield "time asking", duration(sum(report.seconds for report in reports))
 
 
 def _sum(reports: Sequence[RunReport], name: str) -> int:
     return sum(int(getattr(report, name)) for report in reports)
+
+
+def _missing_keys(plans: Iterable[Plan]) -> Iterable[str]:
+    lanes = Providers().lanes({})
+    threads = Counter[str]()
+    for line in (line for plan in plans for line in plan.by_model):
+        threads[line.client] += line.threads
+    for client, count in sorted(threads.items()):
+        lane = lanes[client]
+        if lane.api_key is None and lane.key_required:
+            yield f"{client} has no key: its {count} threads will get no answer. Set {lane.key_name}."
 
 
 def _plan_table(plans: dict[tuple[str, str], Plan]) -> Table:
@@ -189,7 +258,7 @@ def _plan_table(plans: dict[tuple[str, str], Plan]) -> Table:
             *(str(n) for n in (plan.new, plan.answered, plan.failed, plan.invalid)),
             f"{plan.prompt_tokens:,}",
             f"≤ {plan.max_output_tokens:,}",
-            f"{usd(plan.cost_low_usd)} to {usd(plan.cost_high_usd)}",
+            plan_cost(plan),
             duration(plan.minutes * 60),
         )
     return table
@@ -206,24 +275,6 @@ def _bars(console: Console) -> Progress:
         # Dagster redirects these itself while a step runs; two redirections undo each other.
         redirect_stdout=False,
         redirect_stderr=False,
-    )
-
-
-def _said(progress: Standing) -> str:
-    left = "" if progress.eta_s is None else f", {duration(progress.eta_s)} left"
-    failed = f"[red]{progress.failed} failed[/red], " if progress.failed else ""
-    share = "" if progress.limit_share is None else f"{progress.limit_share:.0%} of the limit, "
-    return (
-        f"{failed}{progress.requests_per_s:.0f} req/s, {progress.tokens_per_s:,.0f} tok/s, "
-        f"{share}{usd(progress.cost_usd)}{left}"
-    )
-
-
-def _result(report: RunReport) -> str:
-    failed = sum(report.failures.values())
-    return (
-        f"{report.complete} of {report.threads} threads complete, {failed} failed, "
-        f"{report.sent} requests sent, {report.skipped} threads reused, {usd(report.cost_usd)}"
     )
 
 

@@ -1,5 +1,6 @@
 """A dataset as its assets see it: what its YAML says, with every value in its final type."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -9,7 +10,19 @@ import dagster as dg
 from minference_core.engine import LaneLimits
 from minference_core.specs import SpecDefaults
 
-__all__ = ["Dataset"]
+__all__ = ["Dataset", "checked_name"]
+
+
+def checked_name(name: str) -> str:
+    """
+    A dataset's name is a folder, a Dagster group and a job.
+
+    Raises:
+        ValueError: It cannot be all of these.
+    """
+    if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
+        raise ValueError(f"{name}: a dataset's name is small letters, digits and _, a letter first")
+    return name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +37,7 @@ class Dataset:
     limits: Mapping[str, LaneLimits] = field(default_factory=dict)
     max_in_flight: int = 64
     budget_usd: Decimal | None = None  # of one partition's plan, at its highest cost
+    allow_unknown_price: bool = False  # whether a budget may be held although some of it has no price
     transcripts: bool = True
 
     def key(self, asset: str) -> dg.AssetKey:

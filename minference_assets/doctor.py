@@ -4,13 +4,16 @@ import os
 import platform
 import shutil
 import sys
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
 from minference_assets import settings
+from minference_assets.loading import load_definitions
+from minference_assets.project import project_root
+from minference_assets.runs import datasets_of
+from minference_core.errors import ConfigError
 from minference_core.providers import PROVIDERS
 from minference_core.requests import token_counter
 
@@ -41,10 +44,27 @@ def examine(home: Path) -> Iterator[Finding]:
     data = settings.data_folder()
     yield _writable("data folder", data, f"set {settings.DATA_VARIABLE} to a folder you may write")
     yield _writable("DAGSTER_HOME", home, "set DAGSTER_HOME to a folder you may write")
-    yield Finding("dagster.yaml", (home / "dagster.yaml").exists(), str(home / "dagster.yaml"))
+    yield _dagster_yaml(home)
+    yield _definitions()
     yield from _providers()
     yield _vocabulary()
     yield _space(data)
+
+
+def _dagster_yaml(home: Path) -> Finding:
+    file = home / "dagster.yaml"
+    ours = project_root(Path.cwd()) / ".dagster" / "dagster.yaml"
+    if file.exists() or ours.exists():
+        return Finding("dagster.yaml", ok=True, text=f"{file}" + ("" if file.exists() else " (will be made)"))
+    return Finding("dagster.yaml", ok=False, text=f"neither {file} nor {ours} is there: get one of them back")
+
+
+def _definitions() -> Finding:
+    try:
+        datasets = datasets_of(load_definitions())
+    except ConfigError as error:
+        return Finding("definitions load", ok=False, text=str(error))
+    return Finding("definitions load", ok=True, text=", ".join(sorted(datasets)) or "no dataset yet")
 
 
 def _providers() -> Iterator[Finding]:
@@ -69,11 +89,8 @@ def _vocabulary() -> Finding:
 
 def _writable(name: str, folder: Path, remedy: str) -> Finding:
     nearest = next(parent for parent in (folder, *folder.parents) if parent.exists())
-    try:
-        with tempfile.TemporaryFile(dir=nearest):
-            pass
-    except OSError as error:
-        return Finding(name, ok=False, text=f"{folder} cannot be written ({error.strerror}): {remedy}")
+    if not os.access(nearest, os.W_OK):
+        return Finding(name, ok=False, text=f"{folder} cannot be written: {remedy}")
     return Finding(name, ok=True, text=f"{folder}" + ("" if folder.exists() else " (will be made)"))
 
 

@@ -1,10 +1,12 @@
 """How an error of the library ends a step: what was being done, what is wrong, what to do."""
 
+from collections.abc import Mapping
+
 import dagster as dg
 
 from minference_core.errors import JournalBusy, MinferenceError
 
-__all__ = ["failure_from", "stopped"]
+__all__ = ["failure_from", "nothing_answered", "stopped"]
 
 
 def failure_from(error: MinferenceError, doing: str) -> dg.Failure:
@@ -22,6 +24,25 @@ def failure_from(error: MinferenceError, doing: str) -> dg.Failure:
             "error": dg.MetadataValue.text(type(error).__name__),
             "running it again may work": dg.MetadataValue.bool(retryable),
         },
+        allow_retries=False,
+    )
+
+
+def nothing_answered(dataset: str, classes: Mapping[str, int], messages: Mapping[str, str]) -> dg.Failure:
+    """
+    The failure of a run that no provider would serve: the account is refused, so every later step is idle.
+
+    Args:
+        dataset: Whose run it was.
+        classes: Threads by error class.
+        messages: By error class, what was said.
+    """
+    reasons = [
+        f"{threads} {name}: {messages.get(name, 'no reason was given')}" for name, threads in classes.items()
+    ]
+    return dg.Failure(
+        f"{dataset}: no thread got an answer. " + "; ".join(reasons),
+        metadata={f"threads {name}": threads for name, threads in classes.items()},
         allow_retries=False,
     )
 

@@ -15,19 +15,19 @@ from pathlib import Path
 import dagster as dg
 from filelock import FileLock, Timeout
 
-__all__ = ["claimed", "forget_dead_runs", "prepare", "project_root"]
+from minference_assets.project import project_root
+
+__all__ = ["claimed", "forget_dead_runs", "located", "prepare"]
 
 HOME_VARIABLE = "DAGSTER_HOME"
 _TAG = "minference/process"
 _LOCKS = "minference_processes"
 
 
-def project_root(start: Path) -> Path:
-    """The folder of `workspace.yaml`: from `start` upward, else where this package is."""
-    for folder in (start, *start.parents):
-        if (folder / "workspace.yaml").is_file() and (folder / "pyproject.toml").is_file():
-            return folder
-    return Path(__file__).resolve().parent.parent
+def located(start: Path) -> Path:
+    """`DAGSTER_HOME`: exported, it wins; else the project's `.dagster`. Nothing is made."""
+    exported = os.environ.get(HOME_VARIABLE, "").strip()
+    return Path(exported).expanduser().resolve() if exported else project_root(start) / ".dagster"
 
 
 def prepare(start: Path) -> Path:
@@ -41,8 +41,7 @@ def prepare(start: Path) -> Path:
         start: The working directory.
     """
     ours = project_root(start) / ".dagster"
-    exported = os.environ.get(HOME_VARIABLE, "").strip()
-    home = Path(exported).expanduser().resolve() if exported else ours
+    home = located(start)
     home.mkdir(parents=True, exist_ok=True)
     if not (home / "dagster.yaml").exists() and (ours / "dagster.yaml").exists():
         shutil.copyfile(ours / "dagster.yaml", home / "dagster.yaml")

@@ -21,7 +21,10 @@ from minference_core.store import FoldReport
 
 __all__ = [
     "answers_metadata",
+    "dollars",
     "duration",
+    "percent",
+    "plan_cost",
     "plan_metadata",
     "progress_line",
     "progress_metadata",
@@ -58,6 +61,21 @@ _GREEN, _RED, _GREY = "#2e9e6b", "#d64545", "#c9ced6"
 def usd(amount: Decimal) -> str:
     """Dollars as people read them: cents when there are some, more digits when there are not."""
     return f"${amount:,.2f}" if amount >= 1 or amount == 0 else f"${amount:.4f}"
+
+
+def dollars(amount: Decimal, *, simulated: bool) -> str:
+    """What was spent. What the simulator "cost" is shown, and never taken for money."""
+    return f"{usd(amount)} simulated, $0 paid" if simulated else usd(amount)
+
+
+def percent(share: float) -> str:
+    """
+    A share of a limit.
+
+    A lane's first second may carry a burst, and tokens are counted after they were reserved, so a little
+    more than all of it can come out; to a reader that would say that a limit was broken.
+    """
+    return f"{min(share, 1.0):.0%}"
 
 
 def duration(seconds: float) -> str:
@@ -98,6 +116,11 @@ def specs_metadata(report: SpecReport) -> Metadata:
     )
 
 
+def plan_cost(plan: Plan) -> str:
+    unknown = f" + {plan.unknown_price} of unknown price" if plan.unknown_price else ""
+    return f"{usd(plan.cost_low_usd)} to {usd(plan.cost_high_usd)}{unknown}"
+
+
 def plan_metadata(plan: Plan) -> Metadata:
     return _present(
         {
@@ -120,19 +143,20 @@ def plan_metadata(plan: Plan) -> Metadata:
     )
 
 
-def progress_line(progress: Progress) -> str:
+def progress_line(progress: Progress, *, simulated: bool) -> str:
     """One line of a log: what a person who waits wants to know."""
     left = "" if progress.eta_s is None else f", about {duration(progress.eta_s)} left"
-    share = "" if progress.limit_share is None else f", {progress.limit_share:.0%} of the limit"
+    share = "" if progress.limit_share is None else f", {percent(progress.limit_share)} of the limit"
     failed = f", {progress.failed} failed ({_classes(progress.failures)})" if progress.failed else ""
     return (
         f"{progress.done} of {progress.total} threads{failed}, {progress.in_flight} in flight, "
         f"{progress.retried} retried, {progress.requests_per_s:.1f} requests/s, "
-        f"{progress.tokens_per_s:,.0f} tokens/s{share}, {usd(progress.cost_usd)}{left}"
+        f"{progress.tokens_per_s:,.0f} tokens/s{share}, "
+        f"{dollars(progress.cost_usd, simulated=simulated)}{left}"
     )
 
 
-def progress_metadata(progress: Progress) -> Metadata:
+def progress_metadata(progress: Progress, *, simulated: bool) -> Metadata:
     return _present(
         {
             "done": progress.done,
@@ -142,20 +166,22 @@ def progress_metadata(progress: Progress) -> Metadata:
             "retried": progress.retried,
             "requests_per_s": round(progress.requests_per_s, 2),
             "tokens_per_s": round(progress.tokens_per_s, 1),
-            "cost_usd": float(progress.cost_usd),
-            "limit_share": progress.limit_share,
+            **_costs(progress.cost_usd, simulated=simulated),
+            "limit_share": None if progress.limit_share is None else min(progress.limit_share, 1.0),
             "seconds_left": progress.eta_s,
         }
     )
 
 
-def answers_metadata(report: RunReport) -> Metadata:
+def answers_metadata(report: RunReport, *, simulated: bool) -> Metadata:
     failed = sum(report.failures.values())
-    limits = {f"limit_share_{client}": round(share, 3) for client, share in report.limit_share.items()}
+    limits = {
+        f"limit_share_{client}": round(min(share, 1.0), 3) for client, share in report.limit_share.items()
+    }
     return _present(
         {
             "dagster/partition_row_count": report.attempts,
-            "outcome": dg.MetadataValue.md(_outcome_markdown(report, failed)),
+            "outcome": dg.MetadataValue.md(_outcome_markdown(report, failed, simulated=simulated)),
             "threads": report.threads,
             "threads_failed": failed,
             "turns": report.turns,
@@ -165,7 +191,7 @@ def answers_metadata(report: RunReport) -> Metadata:
             "prompt_tokens": report.prompt_tokens,
             "completion_tokens": report.completion_tokens,
             "cached_tokens": report.cached_tokens,
-            "cost_usd": float(report.cost_usd),
+            **_costs(report.cost_usd, simulated=simulated),
             "answers_of_unknown_price": report.unknown_price,
             "seconds": round(report.seconds, 3),
             "failures": table({"class": name, "threads": n} for name, n in report.failures.items()),
@@ -204,16 +230,24 @@ def _plan_markdown(plan: Plan) -> str:
         f"| | |\n|---|---|\n"
         f"| prompt tokens | {plan.prompt_tokens:,} |\n"
         f"| output tokens, at most | {plan.max_output_tokens:,} |\n"
-        f"| cost | {usd(plan.cost_low_usd)} to {usd(plan.cost_high_usd)} |\n"
+        f"| cost | {plan_cost(plan)} |\n"
         f"| time under the limits | {duration(plan.minutes * 60)} |\n"
     )
 
 
-def _outcome_markdown(report: RunReport, failed: int) -> str:
+def _costs(amount: Decimal, *, simulated: bool) -> Metadata:
+    """Under two names: the UI draws each as a line over the partitions, and one line must be money alone."""
+    if simulated:
+        return {"cost_usd": 0.0, "simulated_cost_usd": float(amount)}
+    return {"cost_usd": float(amount)}
+
+
+def _outcome_markdown(report: RunReport, failed: int, *, simulated: bool) -> str:
     bar = _bar([(report.complete, _GREEN), (failed, _RED), (report.undone, _GREY)])
     words = (
         f"{report.complete} of {report.threads} threads answered, {failed} failed, {report.undone} undone; "
-        f"{report.sent} requests sent, {report.skipped} threads reused; {usd(report.cost_usd)}"
+        f"{report.sent} requests sent, {report.skipped} threads reused; "
+        f"{dollars(report.cost_usd, simulated=simulated)}"
     )
     text = f"![{report.complete} of {report.threads}]({bar})\n\n{words}"
     return text if len(text) < _INLINE_MARKDOWN else words

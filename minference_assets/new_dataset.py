@@ -1,7 +1,9 @@
 """The file that makes a dataset."""
 
-import re
+from datetime import date
 from pathlib import Path
+
+from minference_assets.dataset import checked_name
 
 __all__ = ["write_dataset"]
 
@@ -20,6 +22,7 @@ attributes:
   limits: # by client; what your account allows
     openai: {{requests_per_minute: 500, tokens_per_minute: 200000}}
   budget_usd: 5 # a partition whose plan may cost more is not sent
+  # allow_unknown_price: true # without this, nor is one with a model that has no known price
 """
 
 
@@ -33,14 +36,23 @@ def write_dataset(definitions: Path, name: str, *, first_day: str | None) -> Pat
         first_day: The first daily partition; None for partitions under free names.
 
     Raises:
-        ValueError: The name cannot be one, or is taken.
+        ValueError: The name cannot be one, or is taken; the day is none.
     """
-    if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
-        raise ValueError(f"{name}: a dataset's name is small letters, digits and _, a letter first")
-    file = definitions / name / "defs.yaml"
+    file = definitions / checked_name(name) / "defs.yaml"
+    if first_day is not None:
+        _must_be_a_day(first_day)
     if file.exists():
         raise ValueError(f"{name} is there already: {file}")
     partitions = "named" if first_day is None else f'daily, start_date: "{first_day}"'
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(_TEMPLATE.format(name=name, partitions=partitions), encoding="utf-8")
     return file
+
+
+def _must_be_a_day(text: str) -> None:
+    try:
+        day = date.fromisoformat(text).isoformat()
+    except ValueError:
+        day = None
+    if day != text:
+        raise ValueError(f'"{text}" is not a day: write it as 2026-11-16')

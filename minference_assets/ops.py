@@ -7,6 +7,7 @@ specs that belongs to no dataset. It decides when to log; everything else is the
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -18,13 +19,15 @@ from pydantic import Field
 
 from minference_assets import metadata
 from minference_assets.checks import ANSWERED, every_thread_was_answered
-from minference_assets.failures import failure_from, stopped
+from minference_assets.failures import failure_from, nothing_answered, stopped
+from minference_assets.left_out import LeftOut, must_have_specs
 from minference_assets.partitions import partition
-from minference_assets.resources import Lake, Listener, Providers
+from minference_assets.resources import Lake, Listener, Providers, asked, counting
+from minference_assets.said import latest_words
 from minference_core.conversations import plan_requests, run_conversations
-from minference_core.engine import LaneLimits, Progress, RunReport, graceful_stop
+from minference_core.engine import LANE_STOPPERS, LaneLimits, Progress, RunReport, graceful_stop
 from minference_core.errors import JournalBusy, MinferenceError
-from minference_core.specs import Partition, SpecDefaults, SpecSource, inspect_specs
+from minference_core.specs import Generations, Partition, SpecDefaults, SpecSource, inspect_specs
 
 __all__ = ["AdHocConfig", "EngineConfig", "plan_folder", "run_parallel_engine"]
 
@@ -93,29 +96,40 @@ async def run_parallel_engine(  # type: ignore[no-untyped-def]
     asset = None if config.folder else dg.AssetExecutionContext.get()
     engine = _Engine(context, config, providers, listener, asset)
     reports: dict[str, RunReport] = {}
+    left_out = None if asset is None else LeftOut(asset)
     stop = asyncio.Event()
+    works = _work_to_do(config, lake, asset)
     with graceful_stop(asyncio.get_running_loop(), stop):
-        for work in _work_to_do(config, lake, asset):
+        for work in works:
             key = work.source.partition.key
             try:
+                must_have_specs(work.source)
                 reports[key] = await engine.hold(work, stop)
             except MinferenceError as error:
+                if left_out is not None and left_out.takes(work.source, error):
+                    continue
                 engine.keep(reports)
                 raise failure_from(error, f"asking for {config.dataset} {key}") from error
             if reports[key].stopped:
                 engine.keep({done: report for done, report in reports.items() if not report.stopped})
                 raise stopped(config.dataset, key, undone=reports[key].undone)
+    if left_out is not None:
+        left_out.fail_unless(reports)
+    messages = latest_words(work.exchanges for work in works if work.source.partition.key in reports)
+    if (failure := _nothing_answered(config.dataset, reports, messages)) is not None:
+        engine.observe(reports)
+        raise failure
     engine.describe(reports)  # before the output: metadata added after it is lost without a word
     yield dg.Output(None, "responses")
     if asset is not None:
-        yield every_thread_was_answered(reports, asset.asset_key)
+        yield every_thread_was_answered(reports, messages, asset.asset_key)
 
 
 @dg.op(
     out=dg.Out(dg.Nothing), description="Checks a folder of spec files and writes its plan; sends nothing."
 )
 def plan_folder(context: dg.OpExecutionContext, config: AdHocConfig) -> None:
-    work = _folder_work(config)
+    work = _folder_work(config, begin=True)
     try:
         inspect_specs(work.source)
         plan = plan_requests(work.source, work.requests, journal=work.journal, limits=config.lane_limits())
@@ -128,6 +142,16 @@ def plan_folder(context: dg.OpExecutionContext, config: AdHocConfig) -> None:
             f"nothing was sent",
             allow_retries=False,
         )
+
+
+def _nothing_answered(
+    dataset: str, reports: dict[str, RunReport], messages: dict[str, str]
+) -> dg.Failure | None:
+    """The failure of a run without any answer, from now or before, because an account is refused."""
+    classes = sum((Counter(report.failures) for report in reports.values()), Counter[str]())
+    if any(report.turns for report in reports.values()) or not LANE_STOPPERS & classes.keys():
+        return None
+    return nothing_answered(dataset, classes, messages)
 
 
 class _Engine:
@@ -144,6 +168,7 @@ class _Engine:
         self._context = context
         self._config = config
         self._lanes = providers.lanes(config.lane_limits())
+        self._simulated = any(lane.simulated for lane in self._lanes.values())
         self._listener = listener
         self._asset = asset
 
@@ -180,28 +205,43 @@ class _Engine:
             lanes=self._lanes,
             run_id=self._context.run.run_id,
             max_in_flight=self._config.max_in_flight,
-            on_progress=_Reporter(self._context, self._listener, self._asset, work.source.partition),
+            on_progress=_Reporter(
+                self._context,
+                self._listener,
+                self._asset,
+                work.source.partition,
+                simulated=self._simulated,
+            ),
             stop=stop,
         )
+
+    def _described(self, report: RunReport) -> metadata.Metadata:
+        return metadata.answers_metadata(report, simulated=self._simulated)
 
     def describe(self, reports: dict[str, RunReport]) -> None:
         if self._asset is None:
             for report in reports.values():
-                self._context.add_output_metadata(metadata.answers_metadata(report), "responses")
+                self._context.add_output_metadata(self._described(report), "responses")
             return
         for key, report in reports.items():
-            self._asset.add_asset_metadata(metadata.answers_metadata(report), partition_key=key)
+            self._asset.add_asset_metadata(self._described(report), partition_key=key)
+
+    def observe(self, reports: dict[str, RunReport]) -> None:
+        """The step fails and nothing was made, but what was tried should be seen."""
+        self._log(dg.AssetObservation, reports)
 
     def keep(self, reports: dict[str, RunReport]) -> None:
         """The step fails, but these partitions are complete: the UI should say so."""
+        self._log(dg.AssetMaterialization, reports)
+
+    def _log(
+        self, kind: type[dg.AssetObservation | dg.AssetMaterialization], reports: dict[str, RunReport]
+    ) -> None:
         if self._asset is None:
             return
         for key, report in reports.items():
-            self._context.log_event(
-                dg.AssetMaterialization(
-                    self._asset.asset_key, partition=key, metadata=metadata.answers_metadata(report)
-                )
-            )
+            told = self._described(report)
+            self._context.log_event(kind(self._asset.asset_key, partition=key, metadata=told))
 
 
 class _Reporter:
@@ -213,11 +253,14 @@ class _Reporter:
         listener: Listener,
         asset: dg.AssetExecutionContext | None,
         where: Partition,
+        *,
+        simulated: bool,
     ) -> None:
         self._context = context
         self._listener = listener
         self._asset = asset
         self._where = where
+        self._simulated = simulated
         self._logged = self._observed = time.monotonic()
 
     def __call__(self, progress: Progress) -> None:
@@ -225,14 +268,15 @@ class _Reporter:
         now = time.monotonic()
         if now - self._logged >= _LOG_EVERY_S:
             self._logged = now
-            self._context.log.info(f"{self._where.key}: {metadata.progress_line(progress)}")
+            said = metadata.progress_line(progress, simulated=self._simulated)
+            self._context.log.info(f"{self._where.key}: {said}")
         if self._asset is not None and now - self._observed >= _OBSERVE_EVERY_S:
             self._observed = now
             self._context.log_event(
                 dg.AssetObservation(
                     self._asset.asset_key,
                     partition=self._where.key,
-                    metadata=metadata.progress_metadata(progress),
+                    metadata=metadata.progress_metadata(progress, simulated=self._simulated),
                 )
             )
 
@@ -254,11 +298,14 @@ def _work_to_do(config: EngineConfig, lake: Lake, asset: dg.AssetExecutionContex
     ]
 
 
-def _folder_work(config: EngineConfig) -> _Work:
+def _folder_work(config: EngineConfig, *, begin: bool = False) -> _Work:
     folder = Path(config.folder).expanduser().resolve()
     output = Path(config.output).expanduser().resolve()
+    if begin:
+        Generations(output / "journal").begin(asked())
+    source = SpecSource(Partition(config.dataset, folder.name), folder, _defaults(config))
     return _Work(
-        SpecSource(Partition(config.dataset, folder.name), folder, _defaults(config)),
+        counting(source, output / "journal"),
         output / "requests.parquet",
         output / "journal",
         output / "exchanges.parquet",

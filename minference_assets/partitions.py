@@ -1,15 +1,12 @@
 """How a dataset is cut into partitions: by the day, or under free names."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date
 
 import dagster as dg
 
-from minference_core.specs import Partition
+from minference_core.specs import EPOCH, Partition
 
 __all__ = ["daily", "known_keys", "named", "partition", "ranges"]
-
-# A named partition has no day of its own, and its ids need an instant that never changes.
-_NO_INSTANT = datetime.fromtimestamp(0, UTC)
 
 
 def daily(first: date) -> dg.DailyPartitionsDefinition:
@@ -26,7 +23,7 @@ def partition(dataset: str, key: str, definition: dg.PartitionsDefinition) -> Pa
     """The core's view of one partition: its ids start with this instant, so it may never change."""
     if isinstance(definition, dg.TimeWindowPartitionsDefinition):
         return Partition(dataset, key, definition.start_time_for_partition_key(key).astimezone(UTC))
-    return Partition(dataset, key, _NO_INSTANT)
+    return Partition(dataset, key, EPOCH)  # a name has no day, and its ids need an instant
 
 
 def known_keys(definition: dg.PartitionsDefinition, instance: dg.DagsterInstance) -> list[str]:

@@ -2,14 +2,26 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import duckdb
 
 from minference_core.store import connect
 
-__all__ = ["Answer", "Found", "ask", "examples", "find", "lineage_of", "partitions_in_store", "transcript_of"]
+__all__ = [
+    "Answer",
+    "Found",
+    "Standing",
+    "ask",
+    "examples",
+    "find",
+    "lineage_of",
+    "partitions_in_store",
+    "transcript_of",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +41,16 @@ class Found:
     kind: str
     version: UUID
     lineage: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What the store holds of a partition; what the simulator "cost" is no money."""
+
+    threads: int = 0
+    failed: int = 0
+    paid_usd: Decimal | None = None
+    simulated_usd: Decimal | None = None
 
 
 def ask(store: Path, title: str, sql: str) -> Answer:
@@ -70,12 +92,12 @@ def lineage_of(store: Path, lineage: UUID) -> Answer:
     return ask(store, "Lineage", _LINEAGE.format(lineage))
 
 
-def partitions_in_store(store: Path) -> dict[tuple[str, str], tuple[int, int, object]]:
-    """For each dataset and partition: conversations, how many of them failed, and dollars."""
+def partitions_in_store(store: Path) -> dict[tuple[str, str], Standing]:
+    """For each dataset and partition, what the store holds of it."""
     if not store.exists():
         return {}
-    rows: Sequence[tuple[str, str, int, int, object]] = ask(store, "", _PARTITIONS).rows  # type: ignore[assignment]
-    return {(dataset, key): (threads, failed, cost) for dataset, key, threads, failed, cost in rows}
+    rows: Sequence[Any] = ask(store, "", _PARTITIONS).rows
+    return {(dataset, key): Standing(*numbers) for dataset, key, *numbers in rows}
 
 
 def _answer(connection: duckdb.DuckDBPyConnection, title: str, sql: str) -> Answer:
@@ -121,12 +143,16 @@ failed as (
 ),
 
 spent as (
-    select dataset, partition_key, sum(cost_usd) as dollars
+    select
+        dataset,
+        partition_key,
+        sum(cost_usd) filter (where not simulated) as paid,
+        sum(cost_usd) filter (where simulated) as simulated
     from exchange
     group by all
 )
 
-select dataset, partition_key, threads, coalesce(failed, 0), dollars
+select dataset, partition_key, threads, coalesce(failed, 0), paid, simulated
 from thread
 left join failed using (dataset, partition_key)
 left join spent using (dataset, partition_key)

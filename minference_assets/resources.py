@@ -4,9 +4,8 @@ Configuration from the outside world, turned into `minference_core` objects.
 A resource here holds settings and builds one thing. It decides nothing.
 """
 
-import json
-import os
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
@@ -17,64 +16,41 @@ from minference_assets import settings
 from minference_core.conversations import Plan
 from minference_core.engine import Lane, LaneLimits, Progress, RunReport
 from minference_core.providers import PROVIDERS
-from minference_core.specs import Partition, SpecDefaults, SpecReport, SpecSource
+from minference_core.specs import Generations, Partition, SpecDefaults, SpecReport, SpecSource
 
-__all__ = ["Lake", "Listener", "Providers", "Silent"]
+__all__ = ["Lake", "Listener", "Providers", "Silent", "asked", "counting"]
 
 
 class Lake(dg.ConfigurableResource):
     """Where everything is. No path is built anywhere else."""
 
     root: str = ""
-    """The data folder; empty for `MINFERENCE_DATA`, else `data` where the process was started."""
+    """The data folder; empty for `MINFERENCE_DATA`, else the project's `data`."""
 
     @property
     def folder(self) -> Path:
         return Path(self.root).resolve() if self.root else settings.data_folder()
 
+    @property
+    def all_thread_specs(self) -> Path:
+        """The folder of all datasets' spec files."""
+        return self.folder / "thread_specs"
+
     def thread_specs(self, dataset: str, key: str | None = None) -> Path:
         """The folder of one partition's spec files, or of all partitions."""
-        folder = self.folder / "thread_specs" / dataset
+        folder = self.all_thread_specs / dataset
         return folder if key is None else folder / key
 
     def source(self, partition: Partition, defaults: SpecDefaults) -> SpecSource:
         """A partition's spec files, and how its rows are to be read."""
         folder = self.thread_specs(partition.dataset, partition.key)
-        return SpecSource(partition, folder, defaults, self.generation(partition.dataset, partition.key))
-
-    def generation(self, dataset: str, key: str) -> int:
-        """
-        Which answers count for a partition: 0, until someone asked for everything afresh.
-
-        The simulator's answers are a generation of their own: they must never be taken for a provider's,
-        and a provider's are still there, and still paid for, after a run with the simulator.
-        """
-        begun = self._generations(dataset, key)
-        return begun.get(_asked(), max(begun.values(), default=-1) + 1)
+        return counting(
+            SpecSource(partition, folder, defaults), self.journal(partition.dataset, partition.key)
+        )
 
     def begin_generation(self, dataset: str, key: str, *, fresh: bool = False) -> int:
-        """
-        Settle which answers count from here on; earlier ones are kept.
-
-        Args:
-            fresh: Ask for everything again, though there are answers.
-        """
-        begun = self._generations(dataset, key)
-        number = max(begun.values(), default=-1) + 1 if fresh and begun else self.generation(dataset, key)
-        file = self._generations_file(dataset, key)
-        file.parent.mkdir(parents=True, exist_ok=True)
-        aside = file.with_name(f"{file.name}.{os.getpid()}.new")
-        aside.write_text(json.dumps({**begun, _asked(): number}) + "\n")
-        aside.replace(file)
-        return number
-
-    def _generations(self, dataset: str, key: str) -> dict[str, int]:
-        file = self._generations_file(dataset, key)
-        begun: dict[str, int] = json.loads(file.read_text()) if file.exists() else {}
-        return begun
-
-    def _generations_file(self, dataset: str, key: str) -> Path:
-        return self.journal(dataset, key) / "generations.json"
+        """Settle which answers count for a partition from here on; earlier ones are kept."""
+        return Generations(self.journal(dataset, key)).begin(asked(), fresh=fresh)
 
     def requests(self, dataset: str, key: str) -> Path:
         return self.folder / "requests" / dataset / f"{key}.parquet"
@@ -100,7 +76,7 @@ class Lake(dg.ConfigurableResource):
     def partitions_with_specs(self, dataset: str) -> list[str]:
         """The names of all partition folders that hold a spec file, sorted."""
         folder = self.thread_specs(dataset)
-        return sorted({file.parent.name for file in folder.glob("*/*.parquet")})
+        return sorted({file.parent.name for file in folder.glob("*/[!.]*.parquet")})
 
 
 class Providers(dg.ConfigurableResource):
@@ -116,10 +92,15 @@ class Providers(dg.ConfigurableResource):
         return {client: lane(client, limits.get(client, LaneLimits())) for client in PROVIDERS}
 
 
-def _asked() -> str:
-    """Whose answers are meant; where no provider is configured it can only be the simulator's."""
-    simulator = settings.simulator() or not settings.configured_providers()
-    return "simulator" if simulator else "providers"
+def asked() -> str:
+    """Who answers: what the simulator says must never be taken for a provider's word."""
+    return "simulator" if settings.simulator() else "providers"
+
+
+def counting(source: SpecSource, journal: Path) -> SpecSource:
+    """The specs, with the answers that count for them now."""
+    generations = Generations(journal)
+    return replace(source, generation=generations.number(asked()), sequence=generations.sequence)
 
 
 def _lane(client: str, limits: LaneLimits) -> Lane:

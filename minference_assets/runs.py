@@ -7,7 +7,7 @@ import dagster as dg
 
 from minference_assets import partitions
 
-__all__ = ["Outcome", "UnknownDataset", "UnknownPartition", "Workspace"]
+__all__ = ["Outcome", "UnknownDataset", "UnknownPartition", "Workspace", "datasets_of"]
 
 _RANGE_START = "dagster/asset_partition_range_start"
 _RANGE_END = "dagster/asset_partition_range_end"
@@ -32,6 +32,11 @@ class Outcome:
     problems: tuple[str, ...]  # what ended it, in words; empty when all is well
     warnings: tuple[str, ...]  # checks that did not pass and stopped nothing
 
+    @property
+    def all_well(self) -> bool:
+        """Nothing failed: neither the run, nor a check that tells of an error without ending it."""
+        return self.success and not self.problems
+
 
 class Workspace:
     """The datasets there are, and how to run them."""
@@ -42,7 +47,7 @@ class Workspace:
         self._definitions = definitions
         self._instance = instance
         self._tags = tags
-        self._partitions = _partitions_by_dataset(definitions)
+        self._partitions = datasets_of(definitions)
 
     @property
     def datasets(self) -> list[str]:
@@ -116,7 +121,8 @@ class Workspace:
             raise UnknownDataset(f"no dataset is named {dataset}; there are {names}") from None
 
 
-def _partitions_by_dataset(definitions: dg.Definitions) -> dict[str, dg.PartitionsDefinition]:
+def datasets_of(definitions: dg.Definitions) -> dict[str, dg.PartitionsDefinition]:
+    """How each dataset is cut into partitions, by its name."""
     return {
         spec.key.path[0]: spec.partitions_def
         for spec in definitions.resolve_all_asset_specs()

@@ -14,7 +14,7 @@ from rich.console import Console
 
 from minference_assets import home, settings
 from minference_assets.console import Watch
-from minference_assets.definitions import build_defs
+from minference_assets.loading import load_definitions
 from minference_assets.resources import Lake
 from minference_assets.runs import Outcome, UnknownPartition, Workspace
 from minference_core.simulator import SimulatorSettings, simulator_in_thread
@@ -69,6 +69,22 @@ class Session:
         }
         return {name: keys for name, keys in found.items() if keys}
 
+    def strays(self) -> list[str]:
+        """Folders that belong to nothing: a misspelt name would else go unnoticed."""
+        found = []
+        for folder in _folders(self.lake.all_thread_specs):
+            if folder.name not in self.workspace.datasets:
+                found.append(f"{folder} is of no dataset; there are {', '.join(self.workspace.datasets)}")
+                continue
+            filled = self.lake.partitions_with_specs(folder.name)
+            keys = self.workspace.keys(folder.name, filled)
+            found += [
+                f"{folder / key} is no partition of {folder.name}; there are {keys[0]} to {keys[-1]}"
+                for key in filled
+                if keys and key not in keys
+            ]
+        return found
+
     def _must_have_specs(self, dataset: str, key: str) -> None:
         if dataset in self.workspace.datasets and key not in self.lake.partitions_with_specs(dataset):
             where = self.lake.thread_specs(dataset, key)
@@ -92,6 +108,12 @@ class Session:
         return outcomes
 
 
+def _folders(parent: Path) -> list[Path]:
+    if not parent.is_dir():
+        return []
+    return sorted(path for path in parent.iterdir() if path.is_dir() and not path.name.startswith("."))
+
+
 @contextlib.contextmanager
 def opened(console: Console) -> Iterator[Session]:
     """Everything ready to run in this process."""
@@ -100,7 +122,7 @@ def opened(console: Console) -> Iterator[Session]:
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # both end a run the same, orderly way
     with home.claimed(folder) as tags, dg.DagsterInstance.get() as instance:
         home.forget_dead_runs(instance, folder)
-        workspace = Workspace(build_defs(listener=watch), instance, tags)
+        workspace = Workspace(load_definitions(listener=watch), instance, tags)
         yield Session(console, workspace, lake, watch)
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from dotenv import dotenv_values
 from pydantic import SecretStr
 
+from minference_assets.project import project_root
 from minference_core.providers import PROVIDERS
 
 __all__ = [
@@ -50,8 +51,9 @@ def configured_providers() -> list[str]:
 
 
 def data_folder() -> Path:
-    """`MINFERENCE_DATA`, else `data` in the working directory; absolute either way."""
-    return Path(_value(DATA_VARIABLE) or "data").expanduser().resolve()
+    """`MINFERENCE_DATA`, else `data` in the project, as for `DAGSTER_HOME`; absolute either way."""
+    said = _value(DATA_VARIABLE)
+    return Path(said).expanduser().resolve() if said else project_root(Path.cwd()) / "data"
 
 
 def load_env_file(folder: Path) -> list[str]:

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -10,11 +11,22 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
 
-__all__ = ["serve"]
+__all__ = ["is_free", "serve"]
 
 # Dagster's own shutdown takes up to 9 s (measured); a run that drains its engine may take longer.
 _GRACE_S = 60.0
 _POLL_S = 0.2
+
+
+def is_free(host: str, port: int) -> bool:
+    """Whether somebody could listen there; Dagster would say otherwise in twenty lines, and go on."""
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as trial:
+        trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # of one that just ended
+        try:
+            trial.bind((host, port))
+        except OSError:
+            return False
+    return True
 
 
 def serve(workspace: Path, home: Path, *, host: str, port: int) -> int:

@@ -13,6 +13,7 @@ Every exception this library raises on purpose.
     +-- JournalBusy           another process is writing this partition's journal
     +-- JournalError          the journal cannot be written: nothing more may be sent
     +-- PlanOutdated          the specs changed after the plan was made
+    +-- NotMadeYet            a step is asked for what an earlier one has not made
     +-- StoreError            the store's files are not what they should be
 
 What a provider answers is not an exception but an outcome, sorted into an `ErrorClass`
@@ -81,6 +82,14 @@ class JournalError(MinferenceError):
 
 class PlanOutdated(MinferenceError):
     """The thread specs or the dataset's defaults changed after the plan was made."""
+
+
+class NotMadeYet(MinferenceError):
+    """A step needs what an earlier step has not made yet."""
+
+    def __init__(self, path: object, step: str) -> None:
+        super().__init__(f"{path} is not there yet: materialize {step} first")
+        self.step = step
 
 
 class StoreError(MinferenceError):

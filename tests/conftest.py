@@ -17,7 +17,7 @@ from minference_core.engine import Lane, LaneLimits, RunReport
 from minference_core.lineage import VersionReport, definitions, write_versions
 from minference_core.providers import PROVIDERS
 from minference_core.simulator import SimulatorSettings, simulator_in_thread
-from minference_core.specs import Partition, SpecDefaults, SpecSource
+from minference_core.specs import Generations, Partition, SpecDefaults, SpecSource
 from minference_core.store import Store
 
 DAY = "2026-11-16"
@@ -50,7 +50,8 @@ class Pipeline:
     @property
     def source(self) -> SpecSource:
         partition = Partition(self.dataset, DAY, INSTANT)
-        return SpecSource(partition, self.specs, self.defaults, self.generation)
+        sequence = Generations(self.journal).sequence
+        return SpecSource(partition, self.specs, self.defaults, self.generation, sequence)
 
     @property
     def specs(self) -> Path:

@@ -8,6 +8,7 @@ from minference_assets import columns, metadata
 from minference_assets.checks import STORED, spec, versions_are_in_the_store
 from minference_assets.dataset import Dataset
 from minference_assets.failures import failure_from
+from minference_assets.left_out import LeftOut
 from minference_assets.partitions import partition
 from minference_assets.resources import Lake
 from minference_core.errors import MinferenceError
@@ -47,15 +48,22 @@ def build(dataset: Dataset) -> dg.AssetsDefinition:
         Making a partition again makes the same ids and adds nothing.
         """
         written: dict[str, VersionReport] = {}
+        left_out = LeftOut(context)
         try:
             for key in context.partition_keys:
-                written[key] = write_versions(
-                    lake.source(partition(dataset.name, key, dataset.partitions), dataset.defaults),
-                    exchanges=lake.exchanges(dataset.name, key),
-                    inbox=lake.inbox,
-                    code_version=CODE_VERSION,
-                    run_id=context.run.run_id,
-                )
+                source = lake.source(partition(dataset.name, key, dataset.partitions), dataset.defaults)
+                try:
+                    written[key] = write_versions(
+                        source,
+                        exchanges=lake.exchanges(dataset.name, key),
+                        inbox=lake.inbox,
+                        code_version=CODE_VERSION,
+                        run_id=context.run.run_id,
+                    )
+                except MinferenceError as error:
+                    if not left_out.takes(source, error):
+                        raise
+            left_out.fail_unless(written)
             fold = Store(lake.folder, definitions()).fold(wait_s=_WAIT_FOR_STORE_S)
         except MinferenceError as error:
             raise failure_from(error, f"writing the versions of {dataset.name}") from error

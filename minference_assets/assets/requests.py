@@ -2,10 +2,11 @@
 
 import dagster as dg
 
-from minference_assets import columns, metadata
+from minference_assets import columns, metadata, settings
 from minference_assets.checks import BUDGET, plan_is_within_budget, spec
 from minference_assets.dataset import Dataset
 from minference_assets.failures import failure_from
+from minference_assets.left_out import LeftOut, must_have_specs
 from minference_assets.partitions import partition
 from minference_assets.resources import Lake, Listener
 from minference_core.conversations import Plan, plan_requests
@@ -37,10 +38,14 @@ def build(dataset: Dataset) -> dg.AssetsDefinition:
         are answered already, what the rest may cost, how long it takes under the limits.
         """
         plans: dict[str, Plan] = {}
+        left_out = LeftOut(context)
         for key in context.partition_keys:
-            lake.begin_generation(dataset.name, key)
-            source = lake.source(partition(dataset.name, key, dataset.partitions), dataset.defaults)
+            where = partition(dataset.name, key, dataset.partitions)
+            source = lake.source(where, dataset.defaults)
             try:
+                must_have_specs(source)
+                lake.begin_generation(dataset.name, key)
+                source = lake.source(where, dataset.defaults)  # with the answers that count from here on
                 plans[key] = plan_requests(
                     source,
                     lake.requests(dataset.name, key),
@@ -48,9 +53,18 @@ def build(dataset: Dataset) -> dg.AssetsDefinition:
                     limits=dataset.limits,
                 )
             except MinferenceError as error:
+                if left_out.takes(source, error):
+                    continue
                 raise failure_from(error, f"planning {dataset.name} {key}") from error
             listener.planned(dataset.name, key, plans[key])
             context.add_asset_metadata(metadata.plan_metadata(plans[key]), partition_key=key)
-        return dg.MaterializeResult(check_results=[plan_is_within_budget(plans, dataset.budget_usd)])
+        left_out.fail_unless(plans)
+        verdict = plan_is_within_budget(
+            plans,
+            dataset.budget_usd,
+            allow_unknown_price=dataset.allow_unknown_price,
+            simulated=settings.simulator() is not None,
+        )
+        return dg.MaterializeResult(check_results=[verdict])
 
     return requests

@@ -5,7 +5,6 @@ The file is all there is to a dataset. Its folder's name is the dataset's name; 
 here is an error.
 """
 
-import re
 from datetime import date
 from decimal import Decimal
 from typing import Annotated, Any, Literal, Self
@@ -15,7 +14,7 @@ from pydantic import Field, field_validator, model_validator
 
 from minference_assets import jobs, partitions
 from minference_assets.assets import entity_versions, requests, responses, thread_specs, transcripts
-from minference_assets.dataset import Dataset
+from minference_assets.dataset import Dataset, checked_name
 from minference_assets.schedules import daily_schedule
 from minference_assets.sensors import new_folder_sensor
 from minference_core.engine import LaneLimits
@@ -64,6 +63,9 @@ class ConversationDataset(dg.Component, dg.Model, dg.Resolvable):
     budget_usd: Annotated[
         float | None, Field(gt=0, description="The highest cost one partition's plan may have.")
     ] = None
+    allow_unknown_price: Annotated[
+        bool, Field(description="Send what has no known price although there is a budget: it is not in it.")
+    ] = False
     schedule: DatasetSchedule | None = None
     transcripts: Annotated[bool, Field(description="Export whole conversations too.")] = True
 
@@ -124,10 +126,8 @@ class ConversationDataset(dg.Component, dg.Model, dg.Resolvable):
 
     def dataset(self, name: str) -> Dataset:
         """What the YAML in the folder `name` says."""
-        if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
-            raise ValueError(f"{name}: a dataset's name is small letters, digits and _, a letter first")
         return Dataset(
-            name=name,
+            name=checked_name(name),
             description=self.description,
             owners=tuple(self.owners),
             partitions=self._partitions(name),
@@ -135,6 +135,7 @@ class ConversationDataset(dg.Component, dg.Model, dg.Resolvable):
             limits={client: LaneLimits.model_validate(each) for client, each in self.limits.items()},
             max_in_flight=self.max_in_flight,
             budget_usd=None if self.budget_usd is None else Decimal(str(self.budget_usd)),
+            allow_unknown_price=self.allow_unknown_price,
             transcripts=self.transcripts,
         )
 

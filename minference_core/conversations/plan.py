@@ -15,7 +15,7 @@ from minference_core.conversations.table import write_requests
 from minference_core.engine import History, LaneLimits
 from minference_core.providers import Unsupported
 from minference_core.requests import Estimate, Step, estimate, replay
-from minference_core.specs import SpecRow, SpecSource, read_conversations
+from minference_core.specs import Generations, SpecRow, SpecSource, read_conversations
 from minference_core.threads import Conversation
 
 __all__ = ["Plan", "PlanLine", "plan_requests"]
@@ -82,7 +82,9 @@ def plan_requests(
     """
     sums = _Sums()
     history = History(journal)
-    write_requests(target, _rows(source, history, sums), fingerprint=source.fingerprint())
+    fingerprint = source.fingerprint()
+    write_requests(target, _rows(source, history, sums), fingerprint=fingerprint)
+    Generations(journal).note_plan(fingerprint)
     return sums.plan(limits)
 
 

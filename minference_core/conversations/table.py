@@ -7,6 +7,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from minference_core.errors import NotMadeYet
 from minference_core.parquet import write_rows
 
 __all__ = ["REQUESTS", "planned_from", "read_requests", "write_requests"]
@@ -52,7 +53,14 @@ def write_requests(target: Path, rows: Iterable[dict[str, Any]], *, fingerprint:
 
 
 def planned_from(path: Path) -> str:
-    """The fingerprint of the specs that the table was made from; "" for a table of someone else's."""
+    """
+    The fingerprint of the specs that the table was made from; "" for a table of someone else's.
+
+    Raises:
+        NotMadeYet: There is no table.
+    """
+    if not path.exists():
+        raise NotMadeYet(path, "requests")
     metadata: dict[bytes, bytes] = pq.read_schema(path).metadata or {}
     return metadata.get(_FINGERPRINT, b"").decode()
 

@@ -6,31 +6,21 @@ Everything it needs is passed in. What a conversation does with the answer is no
 
 import asyncio
 import random
-import re
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from itertools import count
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
-from pydantic import SecretStr
-
+from minference_core.engine import records
 from minference_core.engine.gate import Gate
 from minference_core.engine.history import History, attempt_from
-from minference_core.engine.journal import Journal, body_text
+from minference_core.engine.journal import Journal
 from minference_core.engine.limits import Lane
 from minference_core.engine.retry import DEADLINE_S, LANE_STOPPERS, backoff_s
 from minference_core.engine.stats import RunStats
 from minference_core.engine.transport import HttpReply, Transport
-from minference_core.errors import (
-    ErrorClass,
-    MissingKey,
-    RequestTooLarge,
-    TimedOut,
-    TransportError,
-    Unreadable,
-)
+from minference_core.errors import ErrorClass, RequestTooLarge, TransportError
 from minference_core.providers import endpoint, provider_for, retry_after_s
 from minference_core.requests import (
     Attempt,
@@ -42,12 +32,8 @@ from minference_core.requests import (
 
 __all__ = ["Draining", "Engine"]
 
-
-# Shorter "keys" are placeholders such as EMPTY, which an answer may hold as a word.
-_SHORTEST_SECRET = 12
 # How long a lane waits that is told to slow down, but not for how long.
 _HOLD_S = 1.0
-_PRINTABLE = re.compile(r"[!-~]+")
 
 
 class Draining(Exception):
@@ -78,7 +64,8 @@ class Engine:
         self._stop = stop
         self._sleep = sleep
         self._gate = Gate(lane.limits, now=time.monotonic)
-        self._closed = _unusable(lane)
+        problem = lane.problem()
+        self._closed = None if problem is None else (ErrorClass.AUTH, problem)
         self._refusals = 0  # since the last answer
         self.sending: set[asyncio.Task[Any] | None] = set()  # tasks that must not be cut off
 
@@ -125,11 +112,10 @@ class Engine:
         try:
             now = datetime.now(UTC)
             number, first_sent_at = self._history.begin(request, now)
-            await self._journal.write(self._intent(request, number, now))
+            await self._journal.write(records.intent(request, self._lane, number, now, self._run_id))
             self._stats.request_sent(self._lane, tokens)
             answer = await self._post(request)
-            outcome = _outcome(answer, self._lane.api_key)
-            record = {**_name(request), "kind": "outcome", "attempt": number, **outcome}
+            record = records.outcome(request, self._lane, number, answer)
             await self._journal.write(record)
         finally:
             self._stats.in_flight -= 1
@@ -197,107 +183,7 @@ class Engine:
     async def _refuse(self, request: PreparedRequest, error: ErrorClass, message: str) -> Attempt:
         """A request that is not sent, on record once for as long as the reason stays."""
         now = datetime.now(UTC)
-        record = {
-            **self._intent(request, 0, now),
-            "kind": "refused",
-            **_result(error=error, error_message=message, finished_at=now),
-        }
+        record = records.refusal(request, self._lane, error, message, now, self._run_id)
         if self._history.refuse(request, error, now):
             await self._journal.write(record)
         return attempt_from(record, now)
-
-    def _intent(self, request: PreparedRequest, number: int, at: datetime) -> dict[str, Any]:
-        conversation, config = request.conversation, request.thread.llm_config
-        return {
-            **_name(request),
-            "kind": "intent",
-            "attempt": number,
-            "thread_key": conversation.thread_key,
-            "sample": conversation.sample,
-            "generation": conversation.generation,
-            "in_thread_id": str(request.thread.id),
-            "turn": conversation.turn,
-            "step": 1,
-            "client": config.client,
-            "model": config.model,
-            "url": _shown(endpoint(self._lane.base_url, request.wire.path)),
-            "simulated": self._lane.simulated,
-            "run_id": self._run_id,
-            "sent_at": at.isoformat(),
-        }
-
-
-def _unusable(lane: Lane) -> tuple[ErrorClass, str] | None:
-    """Why nothing can be sent on this lane at all, if so."""
-    if lane.api_key is None and lane.key_required:
-        return ErrorClass.AUTH, str(MissingKey(lane.client, lane.key_name))
-    if lane.api_key is not None and not _PRINTABLE.fullmatch(lane.api_key.get_secret_value()):
-        return ErrorClass.AUTH, f"{lane.key_name} holds characters that are in no key: set it again"
-    if not _is_address(lane.base_url):
-        return ErrorClass.AUTH, f"the base URL of {lane.client} is not an http(s) address: correct it"
-    return None
-
-
-def _is_address(url: str) -> bool:
-    try:
-        parts = urlsplit(url)
-        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:  # a port that is none
-        return False
-
-
-def _name(request: PreparedRequest) -> dict[str, str]:
-    lineage, key = request.name
-    return {"lineage_id": str(lineage), "request_key": str(key)}
-
-
-def _shown(url: str) -> str:
-    """A URL without its user and query parts, either of which may hold a secret."""
-    parts = urlsplit(url)
-    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
-
-
-def _outcome(answer: HttpReply | TransportError, key: SecretStr | None) -> Mapping[str, Any]:
-    now = datetime.now(UTC)
-    if isinstance(answer, HttpReply):
-        request_id = answer.headers.get("x-request-id") or answer.headers.get("request-id")
-        body = body_text(answer.body)
-        secret = key.get_secret_value() if key is not None else ""
-        if answer.status >= 400 and len(secret) >= _SHORTEST_SECRET:
-            body = body.replace(secret, "[key]")  # some servers quote the key they refuse
-        return _result(
-            status=answer.status,
-            body=body,
-            provider_request_id=request_id,
-            finished_at=now,
-        )
-    return _result(error=_class_of(answer), error_message=str(answer), finished_at=now)
-
-
-def _class_of(error: TransportError) -> ErrorClass:
-    match error:
-        case TimedOut():
-            return ErrorClass.TIMEOUT
-        case Unreadable():
-            return ErrorClass.UNDECODABLE
-        case _:
-            return ErrorClass.CONNECTION
-
-
-def _result(
-    *,
-    finished_at: datetime,
-    status: int | None = None,
-    body: str | None = None,
-    provider_request_id: str | None = None,
-    error: ErrorClass | None = None,
-    error_message: str | None = None,
-) -> dict[str, Any]:
-    return {
-        "status": status,
-        "body": body,
-        "provider_request_id": provider_request_id,
-        "error": error,
-        "error_message": error_message,
-        "finished_at": finished_at.isoformat(),
-    }

@@ -129,6 +129,7 @@ def _row(intent: dict[str, Any], outcome: dict[str, Any], findings: Findings) ->
         "reasoning_tokens": usage.reasoning_tokens,
         "cost_usd": cost.usd,
         "price_id": cost.price_id,
+        "simulated": intent["simulated"] or outcome["simulated"],
         "uncertain": False,
     }
 

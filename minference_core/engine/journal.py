@@ -2,15 +2,10 @@
 The journal: what is about to be sent, then what came back, durable before anyone acts on it.
 
 One JSON Lines file per run in the partition's folder. Records are written in groups: whoever waits
-for a record waits for the fsync of its group.
-
-    {"kind": "intent",  "lineage_id", "request_key", "attempt", … what is sent, and where}
-    {"kind": "outcome", "lineage_id", "request_key", "attempt", "status", "body", "error", … }
-    {"kind": "refused", … as an intent and an outcome in one: it was never sent}
+for a record waits for the fsync of its group. What is in a record is `records.py`.
 """
 
 import asyncio
-import base64
 import os
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,7 +17,7 @@ from filelock import FileLock, Timeout
 
 from minference_core.errors import JournalBusy, JournalError
 
-__all__ = ["Journal", "body_text"]
+__all__ = ["Journal"]
 
 # At most one fsync in this many seconds, unless a group is full (DESIGN: 50 ms or 256 records).
 _COMMIT_INTERVAL_S = 0.05
@@ -137,14 +132,6 @@ class Journal:
         finally:
             os.close(folder)
         return file
-
-
-def body_text(body: bytes) -> str:
-    """A raw body as text that loses nothing: a data URI when it is not UTF-8."""
-    try:
-        return body.decode()
-    except UnicodeDecodeError:
-        return f"data:application/octet-stream;base64,{base64.b64encode(body).decode()}"
 
 
 def _write_durably(file: int, data: bytes) -> None:

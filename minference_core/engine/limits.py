@@ -1,11 +1,17 @@
 """A lane: one provider account, where it is, and what it allows."""
 
+import re
 from dataclasses import dataclass, field
 from typing import Annotated
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
+from minference_core.errors import MissingKey
+
 __all__ = ["Lane", "LaneLimits"]
+
+_PRINTABLE = re.compile(r"[!-~]+")
 
 Positive = Annotated[int, Field(ge=1)]
 
@@ -41,3 +47,21 @@ class Lane:
     limits: LaneLimits = field(default_factory=LaneLimits)
     simulated: bool = False
     timeout_s: float = 600.0
+
+    def problem(self) -> str | None:
+        """Why nothing can be sent on this lane at all; None if it can. No part of a key is in it."""
+        if self.api_key is None and self.key_required:
+            return str(MissingKey(self.client, self.key_name))
+        if self.api_key is not None and not _PRINTABLE.fullmatch(self.api_key.get_secret_value()):
+            return f"{self.key_name} holds characters that are in no key: set it again"
+        if not _is_address(self.base_url):
+            return f"the base URL of {self.client} is not an http(s) address: correct it"
+        return None
+
+
+def _is_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a port that is none
+        return False

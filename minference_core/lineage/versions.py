@@ -17,6 +17,7 @@ from uuid import UUID
 
 from minference_core import ids
 from minference_core.entities import Entity
+from minference_core.errors import ErrorClass
 from minference_core.lineage.rows import (
     config_row,
     exchange_row,
@@ -76,12 +77,14 @@ def write_versions(
         run_id: Of whoever runs this.
 
     Raises:
+        NotMadeYet: There are no exchanges.
         SpecError: The specs cannot be read.
         StoreError: A segment cannot be written.
     """
+    record = ExchangeRecord(exchanges)
     mat_id = _materialization(source, exchanges, code_version)
     writer = _SegmentWriter(inbox, mat_id)
-    partition = _PartitionRows(source, ExchangeRecord(exchanges), mat_id, writer)
+    partition = _PartitionRows(source, record, mat_id, writer)
     partition.add_all()
     writer.add(
         "materialization",
@@ -114,7 +117,13 @@ def _materialization(source: SpecSource, exchanges: Path, code_version: str) -> 
         recorded = hashlib.file_digest(file, "sha256").hexdigest()
     place = source.partition
     return ids.hash_uuid(
-        "entity_versions", place.dataset, place.key, source.fingerprint(), recorded, code_version
+        "entity_versions",
+        place.dataset,
+        place.key,
+        source.fingerprint(),
+        source.sequence,
+        recorded,
+        code_version,
     )
 
 
@@ -178,20 +187,31 @@ class _PartitionRows:
         attempts = self._record.take(conversation.thread.lineage_id)
         made: dict[tuple[str, int], tuple[ChatThread, Any]] = {}
         versions: dict[UUID, ChatThread] = {}
-        head = conversation.thread
+        head = _Version(conversation.thread)
         for branch in _generations(conversation, attempts):
-            for thread, step in _walk(branch, attempts):
+            for head in _walk(branch, attempts):
+                thread, step = head.thread, head.made_by
                 if step is not None and step.attempt is not None:
                     made[str(step.request.key), step.attempt.number] = thread, step.json_object
                 if thread.id not in versions:
+                    versions[thread.id] = thread
                     parent = versions.get(thread.parent_id) if thread.parent_id else None
                     self._add_version(thread, parent, branch, step, meta)
-                versions[thread.id] = head = thread
         for attempt in attempts:
             name = attempt["request_key"], attempt["attempt"]
             self._add_exchange(attempt, *made.get(name, (None, None)))
-        moved = {"lineage_id": head.lineage_id, "thread_id": head.id, "mat_id": self._mat_id}
-        self._writer.add("thread_head", {**moved, "moved_at": naive_utc(head.created_at)})
+        self._add_head(head)
+
+    def _add_head(self, head: "_Version") -> None:
+        row = {
+            "lineage_id": head.thread.lineage_id,
+            "thread_id": head.thread.id,
+            "mat_id": self._mat_id,
+            "sequence": self._source.sequence,
+            "moved_at": naive_utc(head.thread.created_at),
+            "error_class": head.error,
+        }
+        self._writer.add("thread_head", row)
 
     def _add_version(
         self,
@@ -253,20 +273,27 @@ def _generations(conversation: Conversation, attempts: list[dict[str, Any]]) -> 
     yield conversation
 
 
-def _walk(
-    conversation: Conversation, attempts: list[dict[str, Any]]
-) -> Iterator[tuple[ChatThread, Step | None]]:
-    """Every version the thread went through, oldest first, with the step whose reply made it."""
-    newest = conversation.thread
-    yield newest, None
+@dataclass(frozen=True, slots=True)
+class _Version:
+    """A version a thread went through, the step whose reply made it, and why nothing came after it."""
+
+    thread: ChatThread
+    made_by: Step | None = None
+    error: ErrorClass | None = None
+
+
+def _walk(conversation: Conversation, attempts: list[dict[str, Any]]) -> Iterator[_Version]:
+    """Every version the thread went through, oldest first; one may come twice in a row."""
+    yield _Version(conversation.thread)
     try:
         for step in replay(conversation, partial(settling, attempts)):
             if step.attempt is None:
                 return
             sent = stamped(step.request.conversation, step.attempt.first_sent_at).thread
-            for thread, maker in ((sent, None), (step.after.thread, step)):
-                if thread.id != newest.id:
-                    newest = thread
-                    yield thread, maker
+            if step.after.thread.id == sent.id:
+                yield _Version(sent, None, step.error)
+            else:
+                yield _Version(sent)
+                yield _Version(step.after.thread, step, step.error)
     except Unsupported:
         return  # the request table says why; there is nothing but the thread as it was given

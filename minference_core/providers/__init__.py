@@ -3,10 +3,11 @@
 from minference_core.providers.base import Provider, Unsupported, WireRequest, endpoint
 from minference_core.providers.capabilities import Capabilities, capabilities
 from minference_core.providers.failures import classify, error_in_answer, retry_after_s
-from minference_core.providers.registry import PROVIDERS, Entry, provider_for
+from minference_core.providers.registry import PROVIDERS, SIMULATOR, Entry, provider_for
 
 __all__ = [
     "PROVIDERS",
+    "SIMULATOR",
     "Capabilities",
     "Entry",
     "Provider",

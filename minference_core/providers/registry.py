@@ -7,7 +7,11 @@ from minference_core.providers.anthropic import Anthropic
 from minference_core.providers.base import Provider
 from minference_core.providers.openai_chat import LITELLM, OPENAI, OPENROUTER, VLLM, OpenAIChat
 
-__all__ = ["PROVIDERS", "Entry", "provider_for"]
+__all__ = ["PROVIDERS", "SIMULATOR", "Entry", "provider_for"]
+
+
+# What the simulator calls itself in the header `server`: its answers are never counted as paid.
+SIMULATOR = "minference-simulator"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from minference_core.errors import ErrorClass
+from minference_core.errors import ErrorClass, NotMadeYet
 from minference_core.requests.outcome import Attempt
 from minference_core.requests.prepare import PreparedRequest
 
@@ -25,6 +25,12 @@ class ExchangeRecord:
     """One partition's exchanges; memory holds their raw bodies once."""
 
     def __init__(self, path: Path) -> None:
+        """
+        Raises:
+            NotMadeYet: There are no exchanges.
+        """
+        if not path.exists():
+            raise NotMadeYet(path, "responses")
         table = pq.read_table(path).sort_by([("lineage_id", "ascending")])
         self._table: pa.Table = table
         runs = pc.run_end_encode(table.column("lineage_id").combine_chunks())

@@ -16,6 +16,7 @@ from typing import Self
 import orjson
 from aiohttp import web
 
+from minference_core.providers import SIMULATOR
 from minference_core.simulator.anthropic.wire import AnthropicWire
 from minference_core.simulator.delivery import deliver
 from minference_core.simulator.faults import FaultPlan
@@ -155,7 +156,10 @@ class Simulator:
         return allowance
 
     def _limit_headers(self, wire: Wire, allowance: Allowance | None) -> dict[str, str]:
-        return {} if allowance is None else wire.limit_headers(allowance, time.monotonic(), time.time())
+        ours = {"server": SIMULATOR}
+        if allowance is None:
+            return ours
+        return ours | wire.limit_headers(allowance, time.monotonic(), time.time())
 
     def _sending(self, wire: Wire, body: bytes, seen: Seen) -> Ids:
         """Decide the fate of this sending of the request; gives the ids of its answer."""

@@ -2,6 +2,7 @@
 
 from minference_core.specs.columns import SPEC_COLUMNS, ThreadSpec
 from minference_core.specs.conversations import ConversationMaker, read_conversations
+from minference_core.specs.generations import Generations
 from minference_core.specs.reader import RowProblem, SpecReport, SpecRow, inspect_specs, read_rows
 from minference_core.specs.source import EPOCH, Partition, SpecDefaults, SpecSource, spec_files
 
@@ -9,6 +10,7 @@ __all__ = [
     "EPOCH",
     "SPEC_COLUMNS",
     "ConversationMaker",
+    "Generations",
     "Partition",
     "RowProblem",
     "SpecDefaults",

@@ -165,22 +165,22 @@ def _row(
     given = {name: value for name, value in record.items() if value is not None and value != []}
     meta = {name: given.pop(name) for name in list(given) if name.startswith(META_PREFIX)}
     key = given.get("thread_key")
+
+    def bad(reason: str) -> SpecRow:
+        return SpecRow(file, row, None, RowProblem(file, row, None if key is None else str(key), reason))
+
     if _UNREADABLE in given:
-        problem = RowProblem(file, row, None if key is None else str(key), given[_UNREADABLE])
-        return SpecRow(file, row, None, problem)
+        return bad(given[_UNREADABLE])
     if given.get("client", defaults.get("client")) != defaults.get("client"):
         defaults = {name: value for name, value in defaults.items() if name not in _OF_THE_CLIENT}
     try:
         spec = ThreadSpec.model_validate({**defaults, **given, "meta": meta})
     except ValidationError as exc:
-        return SpecRow(
-            file, row, None, RowProblem(file, row, None if key is None else str(key), explain(exc))
-        )
+        return bad(explain(exc))
     if spec.thread_key in taken:
-        reason = (
+        return bad(
             f"column thread_key is {spec.thread_key!r}: already used in {taken[spec.thread_key]} "
             f"(keys are unique in a partition: rename one, or use samples to ask the same thing again)"
         )
-        return SpecRow(file, row, None, RowProblem(file, row, spec.thread_key, reason))
     taken[spec.thread_key] = f"{file} row {row}"
     return SpecRow(file, row, spec)

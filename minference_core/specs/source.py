@@ -52,12 +52,18 @@ class SpecDefaults(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class SpecSource:
-    """A partition's spec files, and how its rows are to be read."""
+    """
+    A partition's spec files, and how its rows are to be read.
+
+    `generation` says which answers count, `sequence` how often that or the specs have changed
+    (`generations.py`).
+    """
 
     partition: Partition
     folder: Path
     defaults: SpecDefaults
     generation: int = 0
+    sequence: int = 0
 
     def fingerprint(self) -> str:
         """The same while neither a file nor a default changes."""

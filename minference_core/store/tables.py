@@ -161,7 +161,14 @@ _COLUMNS: dict[str, dict[str, pa.DataType]] = {
         "n_threads": _BIG,
         "n_exchanges": _BIG,
     },
-    "thread_head": {"lineage_id": _UUID, "thread_id": _UUID, "mat_id": _UUID, "moved_at": _TIME},
+    "thread_head": {
+        "lineage_id": _UUID,
+        "thread_id": _UUID,
+        "mat_id": _UUID,
+        "sequence": _INT,
+        "moved_at": _TIME,
+        "error_class?": _TEXT,
+    },
     "segment": {"segment_id": _TEXT, "mat_id": _UUID, "n_rows": _BIG, "folded_at": _TIME},
 }
 

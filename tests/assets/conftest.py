@@ -124,3 +124,15 @@ def failed_checks(result: dg.ExecuteInProcessResult) -> dict[str, str | None]:
         for check in result.get_asset_check_evaluations()
         if not check.passed
     }
+
+
+def severities(result: dg.ExecuteInProcessResult) -> list[dg.AssetCheckSeverity]:
+    """Of the checks that did not pass."""
+    return [check.severity for check in result.get_asset_check_evaluations() if not check.passed]
+
+
+def failure_of(result: dg.ExecuteInProcessResult) -> str:
+    """What the step that failed says."""
+    (failure,) = (event.step_failure_data for event in result.all_events if event.is_step_failure)
+    assert failure.user_failure_data is not None
+    return failure.user_failure_data.description or ""

@@ -2,16 +2,19 @@
 
 import os
 import re
+import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import dagster as dg
 import pytest
 
-from minference_assets import cli
+from minference_assets import cli, loading, questions
 from minference_assets.settings import SIMULATOR_VARIABLE
 from minference_core.store import connect
 from tests.assets.conftest import put_specs
@@ -19,6 +22,7 @@ from tests.conftest import specs
 
 DAYS = ("2026-11-16", "2026-11-17")
 DATASET = "support_replies"
+ROOT = Path(__file__).resolve().parents[2]
 
 Type = Callable[..., tuple[int, str]]
 
@@ -107,6 +111,10 @@ def test_what_there_is_can_be_looked_at(type_in: Type, data: Path) -> None:
         pytest.param(["show", "abc"], "not a valid UUID", id="not an id"),
         pytest.param(["simulate", "--fault", "gremlins=1"], "gremlins", id="unknown fault"),
         pytest.param(["new", "dataset", "My Data"], "small letters", id="bad name"),
+        pytest.param(["new", "dataset", "mine", "--from", "soon"], "write it as 2026-11-16", id="no day"),
+        pytest.param(
+            ["new", "dataset", "mine", "--named", "--from", DAYS[0]], "leave out one", id="named, with a day"
+        ),
         pytest.param(["frobnicate"], "No such command", id="unknown command"),
     ],
 )
@@ -126,8 +134,137 @@ def test_threads_without_an_answer_are_exit_1(
     code, said = type_in("run")
 
     assert code == 1
-    assert "2 bad_request" in said
-    assert "2 threads got no answer" in said
+    assert "Failures 2 bad_request: " in said
+    assert "2 threads got no answer. Asking the same again would be refused again" in said
+
+
+def test_a_missing_key_is_told_of_before_and_after(
+    type_in: Type, data: Path, simulator: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VLLM_ENDPOINT", simulator() + "/vllm")
+    own = {"thread_key": "own", "prompt": "Hi.", "client": "vllm", "model": "Qwen/Qwen3-32B"}
+    other = {"thread_key": "other", "prompt": "Hi.", "client": "anthropic", "model": "claude-haiku-4-5"}
+    put_specs(data, [*specs(2), own, other], dataset=DATASET)
+
+    code, said = type_in("run")
+
+    assert code == 1
+    assert "anthropic has no key: its 1 threads will get no answer. Set ANTHROPIC_API_KEY." in said
+    assert "openai has no key: its 2 threads will get no answer. Set OPENAI_API_KEY." in said
+    assert re.search("3 auth: anthropic needs .*ANTHROPIC_API_KEY.*; openai needs .*OPENAI_API_KEY", said)
+    assert "3 threads got no answer. Mend what is named above" in said
+    assert "export OPENAI_API_KEY" not in said
+
+
+def test_what_the_simulator_cost_is_not_what_was_paid(type_in: Type, data: Path) -> None:
+    put_specs(data, specs(2), dataset=DATASET)
+
+    _, said = type_in("run")
+    _, status = type_in("status")
+
+    assert re.search(r"dollars \$0\.\d+ simulated, \$0 paid", said)
+    with connect(data / "minference.duckdb") as store:
+        ((cost,),) = store.execute("select sum(cost_usd) from exchange").fetchall()
+    assert f"{DATASET} {DAYS[0]} yes yes 2 ${cost:.4f}" in status
+    assert questions.partitions_in_store(data / "minference.duckdb") == {
+        (DATASET, DAYS[0]): questions.Standing(threads=2, failed=0, paid_usd=None, simulated_usd=cost)
+    }
+
+
+def test_a_damaged_day_is_exit_1_and_the_other_is_done(
+    type_in: Type, data: Path, simulated: Callable[..., str]
+) -> None:
+    simulated()
+    put_specs(data, specs(2), *DAYS, dataset=DATASET)
+    (data / "thread_specs" / DATASET / DAYS[0] / "part-0.parquet").write_bytes(b"not Parquet")
+
+    code, said = type_in("run")
+
+    assert code == 1
+    assert f"1 cannot be read and are skipped: {DAYS[0]}: " in said
+    assert "2, 2 of them complete" in said
+    assert type_in("plan")[0] == 1
+
+
+def test_folders_that_belong_to_nothing_are_named(type_in: Type, data: Path) -> None:
+    put_specs(data, specs(1), dataset=DATASET)
+    put_specs(data, specs(1), "2026-11-1", dataset=DATASET)
+    put_specs(data, specs(1), dataset="suport_replies")
+
+    for command in ("status", "plan"):
+        code, said = type_in(command)
+
+        assert code == 0
+        assert f"2026-11-1 is no partition of {DATASET}; there are 2026-11-16 to " in said
+        assert "suport_replies is of no dataset; there are review_labels, support_replies" in said
+
+
+@pytest.fixture
+def taken_port() -> Iterator[int]:
+    with socket.socket() as busy:
+        busy.bind(("127.0.0.1", 0))
+        busy.listen()
+        yield busy.getsockname()[1]
+
+
+@pytest.mark.parametrize("command", ["simulate", "ui"])
+def test_a_port_that_is_taken_is_exit_2_and_one_line(type_in: Type, taken_port: int, command: str) -> None:
+    code, said = type_in(command, "--port", str(taken_port))
+
+    assert code == 2
+    assert said == (
+        f"Error: 127.0.0.1:{taken_port} is in use: choose another port with --port, "
+        "or end what is using this one "
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        pytest.param(("hour: 6", "hour: 26"), "less than or equal to 23", id="refused by the schema"),
+        pytest.param(("2026-11-16", "soon"), 'start_date is "soon"', id="refused by us"),
+        pytest.param(("{hour: 6}", "{hour: 6"), "expected ',' or '}'", id="no YAML"),
+        pytest.param(("budget_usd", "budget"), "budget", id="unknown field"),
+    ],
+)
+def test_a_bad_file_is_named_with_what_is_wrong_in_it(
+    type_in: Type, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: tuple[str, str], words: str
+) -> None:
+    """In a package of its own: Dagster finds the files by the package's name, which is taken by ours."""
+    package = tmp_path / f"{tmp_path.name}_package"
+    shutil.copytree(ROOT / "minference_assets" / "defs", package / "defs")
+    (package / "__init__.py").touch()
+    (tmp_path / "pyproject.toml").write_text(
+        f'[tool.dg]\ndirectory_type = "project"\n[tool.dg.project]\nroot_module = "{package.name}"\n'
+    )
+    file = package / "defs" / "review_labels" / "defs.yaml"
+    file.write_text(file.read_text().replace(*change))
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(loading, "DEFINITIONS", package / "defs")
+    monkeypatch.setattr(
+        loading, "build_defs", lambda **_: dg.load_from_defs_folder(path_within_project=package)
+    )
+
+    code, said = type_in("status")
+    sick, found = type_in("doctor")
+
+    assert code == 2
+    assert said.startswith("Error: the datasets cannot be loaded: ")
+    assert "review_labels/defs.yaml" in said
+    assert words in said
+    assert "Traceback" not in said
+    assert sick == 1
+    assert "look definitions load the datasets cannot be loaded: " in found
+
+
+def test_the_doctor_makes_nothing(
+    type_in: Type, tmp_path: Path, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code, said = type_in("doctor")
+
+    assert code == 0, said
+    assert "definitions load review_labels, support_replies" in said
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_an_answer_that_is_no_use_is_told_of_but_is_an_answer(

@@ -24,6 +24,7 @@ def test_what_is_said_is_what_the_assets_get() -> None:
 
     assert made.defaults.model == "gpt-4.1-mini"
     assert made.limits == {"openai": LaneLimits(requests_per_minute=60)}
+    assert not made.allow_unknown_price
     assert (made.max_in_flight, made.budget_usd) == (8, Decimal("2.5"))
 
 
@@ -80,6 +81,15 @@ def test_a_dataset_is_not_written_twice_or_under_a_bad_name(tmp_path: Path) -> N
         write_dataset(tmp_path, "mine", first_day=None)
     with pytest.raises(ValueError, match="small letters"):
         write_dataset(tmp_path, "My Data", first_day=None)
+    assert [path.name for path in tmp_path.iterdir()] == ["mine"]
+
+
+@pytest.mark.parametrize("day", ["16.11.2026", "20261116", "2026-13-01", ""])
+def test_a_first_day_that_is_none_is_not_written(tmp_path: Path, day: str) -> None:
+    with pytest.raises(ValueError, match="write it as 2026-11-16"):
+        write_dataset(tmp_path, "mine", first_day=day)
+
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_day_is_born_at_its_start_and_a_name_at_no_time() -> None:

@@ -61,6 +61,7 @@ def test_only_the_budget_stops_what_comes_after_it(project: dg.Definitions) -> N
     }
 
     assert blocking == {
+        "partitions_are_readable": False,
         "rows_are_valid": False,
         "plan_is_within_budget": True,
         "every_thread_was_answered": False,

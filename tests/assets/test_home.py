@@ -6,6 +6,7 @@ import dagster as dg
 import pytest
 
 from minference_assets import home
+from minference_assets.project import project_root
 
 
 def started(instance: dg.DagsterInstance, tags: dict[str, str]) -> str:
@@ -35,7 +36,7 @@ def test_the_project_is_found_from_a_folder_inside_it(tmp_path: Path) -> None:
     (tmp_path / "pyproject.toml").touch()
     (tmp_path / "a" / "b").mkdir(parents=True)
 
-    assert home.project_root(tmp_path / "a" / "b") == tmp_path
+    assert project_root(tmp_path / "a" / "b") == tmp_path
 
 
 def test_a_run_whose_process_is_gone_is_forgotten_and_a_living_one_is_not(

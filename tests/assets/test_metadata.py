@@ -6,9 +6,10 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from minference_assets.metadata import answers_metadata, duration, table, usd
+from minference_assets.metadata import answers_metadata, dollars, duration, plan_cost, table, usd
 from minference_core.engine import RunReport
 from minference_core.errors import ErrorClass
+from tests.assets.test_checks import plan
 
 
 def report(**changes: Any) -> RunReport:
@@ -30,7 +31,7 @@ def report(**changes: Any) -> RunReport:
 
 
 def test_the_chart_is_small_enough_to_be_shown_inline() -> None:
-    shown = answers_metadata(report())["outcome"]
+    shown = answers_metadata(report(), simulated=False)["outcome"]
 
     assert isinstance(shown, dg.MarkdownMetadataValue)
     assert shown.md_str is not None
@@ -40,10 +41,30 @@ def test_the_chart_is_small_enough_to_be_shown_inline() -> None:
 
 def test_an_error_class_becomes_a_plain_word() -> None:
     """Dagster stores no enum it does not know: with one, the whole run would fail."""
-    shown = answers_metadata(report())["failures"]
+    shown = answers_metadata(report(), simulated=False)["failures"]
 
     assert isinstance(shown, dg.TableMetadataValue)
     assert [type(record.data["class"]) for record in shown.records] == [str]
+
+
+def test_simulated_dollars_are_never_shown_as_paid_ones() -> None:
+    paid = answers_metadata(report(), simulated=False)
+    simulated = answers_metadata(report(), simulated=True)
+
+    assert (paid["cost_usd"], paid.get("simulated_cost_usd")) == (0.5, None)
+    assert (simulated["cost_usd"], simulated["simulated_cost_usd"]) == (0.0, 0.5)
+    assert dollars(Decimal("0.1214"), simulated=True) == "$0.1214 simulated, $0 paid"
+
+
+def test_what_has_no_price_is_said_beside_what_has() -> None:
+    assert plan_cost(plan("0.5")) == "$0.00 to $0.5000"
+    assert plan_cost(plan("0.5", without_price=3)) == "$0.00 to $0.5000 + 3 of unknown price"
+
+
+def test_no_more_than_all_of_a_limit_is_shown() -> None:
+    assert (
+        answers_metadata(report(limit_share={"openai": 1.07}), simulated=False)["limit_share_openai"] == 1.0
+    )
 
 
 def test_a_preview_is_short_and_a_row_of_nothing_is_no_table() -> None:

@@ -9,11 +9,13 @@ import pytest
 import yaml
 from filelock import FileLock
 
+from minference_assets.settings import SIMULATOR_VARIABLE
 from minference_core.store import connect
-from tests.assets.conftest import MINIMAL, Run, failed_checks, put_specs, shown
+from tests.assets.conftest import MINIMAL, Run, failed_checks, failure_of, put_specs, severities, shown
 from tests.conftest import specs, write_specs
 
 DAYS = ("2026-11-16", "2026-11-17")
+ASSETS = ("thread_specs", "requests", "responses", "entity_versions", "transcripts")
 
 
 def test_all_steps_of_two_days_in_one_run(
@@ -49,23 +51,28 @@ def test_a_second_run_sends_nothing_and_adds_nothing(
     assert shown(again, "entity_versions", DAYS[0])["fold"]["added"] == {}
 
 
-def test_a_plan_above_the_budget_sends_nothing(
+@pytest.mark.parametrize("plays", ["a provider", "the simulator"])
+def test_a_plan_above_the_budget_sends_nothing_unless_nothing_is_paid(
     dataset: Callable[..., dg.Definitions],
     run: Run,
-    simulated: Callable[..., str],
+    simulator: Callable[..., str],
     data: Path,
     tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    plays: str,
 ) -> None:
     log = tmp_path / "requests.jsonl"
-    simulated(log=log)
+    url = simulator(log=log)
+    paid = plays == "a provider"
+    monkeypatch.setenv("OPENAI_BASE_URL" if paid else SIMULATOR_VARIABLE, url)
     put_specs(data, specs(4))
 
     result = run(dataset(MINIMAL + "budget_usd: 0.0000001\n"), "chat", DAYS[0])
 
-    assert not result.success
-    assert list(failed_checks(result)) == ["plan_is_within_budget"]
+    assert result.success != paid
+    assert list(failed_checks(result)) == (["plan_is_within_budget"] if paid else [])
     assert shown(result, "requests", DAYS[0])["new"] == 4
-    assert not log.exists() or log.read_text() == ""
+    assert (log.read_text() if log.exists() else "").count("\n") == (0 if paid else 4)
 
 
 def test_a_bad_row_is_told_of_and_its_neighbours_go_on(
@@ -83,18 +90,85 @@ def test_a_bad_row_is_told_of_and_its_neighbours_go_on(
     assert shown(result, "responses", DAYS[0])["threads"] == 2
 
 
-def test_partitions_that_cannot_be_read_are_all_named(
-    dataset: Callable[..., dg.Definitions], run: Run, data: Path
+def test_days_without_specs_are_skipped_and_the_others_done(
+    dataset: Callable[..., dg.Definitions], run: Run, simulated: Callable[..., str], data: Path
 ) -> None:
-    put_specs(data, specs(1), "2026-11-17")
+    simulated()
+    put_specs(data, specs(2), "2026-11-17")
+    (data / "thread_specs" / "chat" / "2026-11-18").mkdir()
 
     result = run(dataset(), "chat", "2026-11-16", "2026-11-18")
 
-    failure = next(e.step_failure_data for e in result.all_events if e.is_step_failure)
-    assert failure.user_failure_data is not None
-    text = failure.user_failure_data.description or ""
-    assert "2026-11-16" in text
-    assert "2026-11-18" in text
+    assert result.success
+    assert failed_checks(result) == {
+        "partitions_are_readable": "2 have no thread specs and are skipped: 2026-11-16, 2026-11-18"
+    }
+    assert severities(result) == [dg.AssetCheckSeverity.WARN]
+    assert shown(result, "responses", "2026-11-17")["threads"] == 2
+    for asset in ASSETS:
+        for day in ("2026-11-16", "2026-11-18"):
+            assert str(shown(result, asset, day)["skipped"]).startswith("no thread specs: ")
+    assert not (data / "journal" / "chat" / "2026-11-16").exists()
+
+
+def test_a_damaged_day_is_an_error_that_keeps_no_other_day_from_being_done(
+    dataset: Callable[..., dg.Definitions], run: Run, simulated: Callable[..., str], data: Path
+) -> None:
+    """It was planned and answered before it was damaged, so everything of it but its specs is there."""
+    simulated()
+    put_specs(data, specs(2), *DAYS)
+    run(dataset(), "chat", *DAYS)
+    (data / "thread_specs" / "chat" / DAYS[0] / "part-0.parquet").write_bytes(b"PAR1 no more")
+    put_specs(data, specs(3), DAYS[1])
+
+    result = run(dataset(), "chat", *DAYS)
+
+    assert result.success
+    said = failed_checks(result)["partitions_are_readable"] or ""
+    assert f"{DAYS[0]}: " in said
+    assert "part-0.parquet cannot be read as Parquet" in said
+    assert severities(result) == [dg.AssetCheckSeverity.ERROR]
+    for asset in ASSETS:
+        assert str(shown(result, asset, DAYS[0])["skipped"]).startswith("unreadable thread specs: ")
+    assert shown(result, "transcripts", DAYS[1])["complete"] == 3
+
+
+@pytest.mark.parametrize("job", ["chat", "chat_plan"])
+def test_when_no_day_has_specs_the_run_fails_and_names_them(
+    dataset: Callable[..., dg.Definitions], run: Run, job: str
+) -> None:
+    result = run(dataset(), job, *DAYS)
+
+    assert not result.success
+    assert "none of the partitions has thread specs" in failure_of(result)
+    assert all(day in failure_of(result) for day in DAYS)
+
+
+def test_answers_that_did_not_come_are_an_error_and_useless_ones_a_warning(
+    dataset: Callable[..., dg.Definitions], run: Run, simulated: Callable[..., str], data: Path
+) -> None:
+    put_specs(data, specs(2), *DAYS)
+    simulated(faults={"400": 1.0})
+    lost = run(dataset(), "chat", DAYS[0])
+    simulated(faults={"refusal": 1.0})
+    useless = run(dataset(), "chat", DAYS[1])
+
+    assert severities(lost) == [dg.AssetCheckSeverity.ERROR]
+    assert severities(useless) == [dg.AssetCheckSeverity.WARN]
+
+
+def test_a_run_that_no_account_would_serve_fails_with_what_to_do(
+    dataset: Callable[..., dg.Definitions], run: Run, data: Path, instance: dg.DagsterInstance
+) -> None:
+    put_specs(data, specs(2))
+
+    result = run(dataset(), "chat", DAYS[0])
+
+    assert not result.success
+    assert "no thread got an answer. 2 auth: " in failure_of(result)
+    assert "set OPENAI_API_KEY" in failure_of(result)
+    (seen,) = instance.fetch_observations(dg.AssetKey(["chat", "responses"]), limit=5).records
+    assert seen.partition_key == DAYS[0]
 
 
 def test_failures_are_counted_by_class_and_do_not_fail_the_run(

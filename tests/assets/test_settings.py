@@ -33,6 +33,20 @@ def test_the_second_name_of_a_key_counts_and_an_empty_one_does_not(monkeypatch: 
     assert settings.configured_providers() == ["openai"]
 
 
+def test_the_data_are_the_projects_from_any_folder_in_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "workspace.yaml").touch()
+    (tmp_path / "pyproject.toml").touch()
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "a" / "b")
+    monkeypatch.delenv(settings.DATA_VARIABLE)
+
+    assert settings.data_folder() == tmp_path / "data"
+    monkeypatch.setenv(settings.DATA_VARIABLE, "mine")
+    assert settings.data_folder() == tmp_path / "a" / "b" / "mine"
+
+
 def test_no_file_is_no_error(tmp_path: Path) -> None:
     assert settings.load_env_file(tmp_path) == []
 
@@ -72,11 +86,11 @@ def test_a_key_is_not_in_what_gets_logged(monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_simulated_and_paid_answers_are_different_generations(monkeypatch: pytest.MonkeyPatch) -> None:
     lake = Lake()
+    monkeypatch.setenv("MINFERENCE_SIMULATOR", "http://127.0.0.1:9")
     simulated = lake.begin_generation("chat", "d")
-
-    monkeypatch.setenv("OPENAI_API_KEY", "sk-real")
+    monkeypatch.delenv("MINFERENCE_SIMULATOR")
     paid = lake.begin_generation("chat", "d")
-    monkeypatch.delenv("OPENAI_API_KEY")
+    monkeypatch.setenv("MINFERENCE_SIMULATOR", "http://127.0.0.1:9")
 
     assert (simulated, paid) == (0, 1)
     assert lake.begin_generation("chat", "d") == simulated
@@ -88,4 +102,4 @@ def test_asking_afresh_begins_a_generation_and_stays_there() -> None:
 
     assert lake.begin_generation("chat", "d", fresh=True) == 1
     assert lake.begin_generation("chat", "d") == 1
-    assert lake.generation("chat", "other") == 0
+    assert lake.begin_generation("chat", "other") == 0

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from minference_core.engine import POLICY, SETTLED, History, Journal, LaneLimits, backoff_s
 from minference_core.engine.gate import Gate
 from minference_core.engine.history import read_journal
-from minference_core.engine.journal import body_text
+from minference_core.engine.records import body_text
 from minference_core.errors import ErrorClass, JournalBusy, JournalError, RequestTooLarge
 
 NOW = datetime(2026, 11, 16, tzinfo=UTC)

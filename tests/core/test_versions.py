@@ -1,5 +1,6 @@
 """Exchanges to entity versions, and back out of the store by SQL."""
 
+import asyncio
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ import duckdb
 import polars as pl
 import pytest
 
+from minference_core.errors import NotMadeYet
 from minference_core.export import write_transcripts
 from minference_core.store.read import connect
 from tests.conftest import Pipeline, specs, write_specs
@@ -188,3 +190,47 @@ def test_a_new_generation_is_a_branch_and_the_store_can_be_made_again_with_both(
     answered.versions()
     answered.store.fold()
     assert query(answered, versions) == before
+
+
+def test_a_step_without_the_one_before_it_says_which(pipeline: Make, tmp_path: Path) -> None:
+    made = pipeline(specs(1))
+
+    with pytest.raises(NotMadeYet, match="materialize requests first"):
+        asyncio.run(made.answer())
+    with pytest.raises(NotMadeYet, match="materialize responses first"):
+        made.versions()
+    with pytest.raises(NotMadeYet, match="materialize responses first"):
+        write_transcripts(made.source, exchanges=made.exchanges, target_folder=tmp_path)
+
+
+def test_the_simulators_dollars_are_told_apart_wherever_it_is_asked(answered: Pipeline) -> None:
+    assert query(answered, "select distinct simulated from usage_daily") == [(True,)]
+
+
+def test_what_is_current_follows_the_last_materialization_there_and_back(answered: Pipeline) -> None:
+    """Back to earlier specs, with nothing new to ask, what was current then is current again."""
+    short = [{**row, "user_turns": ["One"]} for row in TWO_TURNS]
+    seen = []
+    for rows in (short, TWO_TURNS, short):
+        write_specs(answered.specs, rows)
+        answered.run()
+        answered.versions()
+        answered.store.fold()
+        seen.append(query(answered, "select distinct n_messages from thread_current"))
+
+    assert seen == [[(2,)], [(4,)], [(2,)]]
+
+
+def test_failures_are_those_of_what_is_current(pipeline: Make, simulator: Start) -> None:
+    broken = pipeline(specs(4), url=simulator(faults={"404": 1.0}))
+    broken.run()
+    broken.versions()
+    broken.store.fold()
+    assert query(broken, "select count(*) from failures") == [(4,)]
+
+    broken.url, broken.generation = simulator(), 1
+    broken.run()
+    broken.versions()
+    broken.store.fold()
+    assert query(broken, "select count(*) from failures") == [(0,)]
+    assert query(broken, "select distinct generation from thread_current") == [(1,)]

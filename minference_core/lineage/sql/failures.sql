@@ -1,17 +1,23 @@
--- Conversations that stopped: the last attempt of their last request failed, or nobody knows how it ended.
--- out: dataset, partition_key, thread_key, sample, lineage_id, thread_id (the version that was sent), client,
+-- Conversations that ended early: how the last attempt at their current version ended.
+-- out: dataset, partition_key, thread_key, sample, lineage_id, thread_id (the current version), client,
 --      model, generation, turn, step, attempts, error_class, error_message, status_code, sent_at, run_id
 
 create or replace view failures as
 with ranked as (
     select
-        *,
-        count(*) over (partition by lineage_id, request_key) as attempts,
+        exchange.*,
+        thread_current.id as thread_id,
+        thread_current.error_class as ended,
+        count(*) over (partition by exchange.lineage_id, exchange.request_key) as attempts,
         row_number() over (
-            partition by lineage_id
-            order by generation desc, turn desc, step desc, sent_at desc, attempt desc
+            partition by exchange.lineage_id
+            order by exchange.generation = thread_current.generation desc, exchange.sent_at desc, exchange.attempt desc
         ) as back
-    from exchange
+    from thread_current
+    inner join exchange
+        on exchange.lineage_id = thread_current.lineage_id
+        and thread_current.id in (exchange.in_thread_id, exchange.out_thread_id)
+    where thread_current.error_class is not null
 )
 
 select
@@ -20,17 +26,17 @@ select
     thread_key,
     sample,
     lineage_id,
-    in_thread_id as thread_id,
+    thread_id,
     client,
     model,
     generation,
     turn,
     step,
     attempts,
-    coalesce(error_class, 'uncertain') as error_class,
+    ended as error_class,
     error_message,
     status_code,
     sent_at,
     run_id
 from ranked
-where back = 1 and (error_class is not null or (uncertain and out_thread_id is null));
+where back = 1;

@@ -329,13 +329,17 @@ create table thread_head (
     lineage_id uuid not null,
     thread_id uuid not null,
     mat_id uuid not null,
-    moved_at timestamp not null
+    sequence integer not null,
+    moved_at timestamp not null,
+    error_class varchar
 );
 comment on table thread_head is 'A log: which version each materialization left as the current one of a conversation. The view thread_current reads it.';
 comment on column thread_head.lineage_id is 'thread_version.lineage_id';
 comment on column thread_head.thread_id is 'thread_version.id that became current.';
 comment on column thread_head.mat_id is 'The materialization that made it so.';
-comment on column thread_head.moved_at is 'When; the latest wins.';
+comment on column thread_head.sequence is 'How often the specs or the answers that count had changed by then; the highest wins.';
+comment on column thread_head.moved_at is 'When the version was made; the latest of a sequence wins.';
+comment on column thread_head.error_class is 'Why the conversation ended early; null if it is complete, or not yet asked.';
 
 create table segment (
     segment_id varchar not null,

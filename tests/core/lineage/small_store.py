@@ -149,6 +149,7 @@ _X = [f"x{n}" for n in range(1, 71)]
 def _first() -> dict[str, list[dict[str, Any]]]:
     config = {"client": "openai", "max_tokens": 100, "response_format": "text", "params": "{}"}
     done = {"mat_id": "m1", "dataset": "sales", "asset_key": "sales/entity_versions", "code_version": "1"}
+    moved = {"mat_id": "m1", "sequence": 1, "moved_at": at(30)}
     return {
         "thread_version": [
             _thread("a0", "A", None, ["u1"], system_prompt_id="p1", meta='{"meta_tag": "x"}'),
@@ -333,8 +334,13 @@ def _first() -> dict[str, list[dict[str, Any]]]:
             }
         ],
         "thread_head": [
-            {"lineage_id": lineage, "thread_id": thread, "mat_id": "m1", "moved_at": at(30)}
-            for lineage, thread in (("A", "a2"), ("B", "b0"), ("C", "c2"), ("D", "d1"))
+            {**moved, "lineage_id": lineage, "thread_id": thread, "error_class": error}
+            for lineage, thread, error in (
+                ("A", "a2", None),
+                ("B", "b0", "server"),
+                ("C", "c2", None),
+                ("D", "d1", "truncated"),
+            )
         ],
     }
 
@@ -403,5 +409,7 @@ def _second() -> dict[str, list[dict[str, Any]]]:
                 "n_exchanges": 1,
             }
         ],
-        "thread_head": [{"lineage_id": "A", "thread_id": "a1x", "mat_id": "m2", "moved_at": at(2900)}],
+        "thread_head": [
+            {"lineage_id": "A", "thread_id": "a1x", "mat_id": "m2", "sequence": 2, "moved_at": at(2900)}
+        ],
     }

@@ -133,7 +133,7 @@ def test_failures_are_conversations_that_stopped_and_not_attempts_that_were_repe
 
     assert ask(query) == [
         ("b", "b0", "gpt-4.1-mini", 1, 2, "server", "it broke, time 2", 500, "run-1"),
-        ("d", "d0", "gpt-4.1-mini", 1, 1, "truncated", "cut off at 100 tokens", 200, "run-1"),
+        ("d", "d1", "gpt-4.1-mini", 1, 1, "truncated", "cut off at 100 tokens", 200, "run-1"),
     ]
 
 

@@ -42,6 +42,7 @@ def heads(*numbers: int) -> pa.Table:
             {
                 "lineage_id": version(number),
                 "thread_id": version(number),
+                "sequence": 1,
                 "mat_id": MAT,
                 "moved_at": NEW_YEAR,
             }

@@ -1,0 +1,126 @@
+"""
+The journal's records: what is written down of a request, its sending and its answer.
+
+    {"kind": "intent",  "lineage_id", "request_key", "attempt", … what is sent, and where}
+    {"kind": "outcome", "lineage_id", "request_key", "attempt", "status", "body", "error", …}
+    {"kind": "refused", … an intent and an outcome in one: it was never sent}
+
+No key is ever in one.
+"""
+
+import base64
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+from minference_core.engine.limits import Lane
+from minference_core.engine.transport import HttpReply
+from minference_core.errors import ErrorClass, TimedOut, TransportError, Unreadable
+from minference_core.providers import SIMULATOR, endpoint
+from minference_core.requests import PreparedRequest
+
+__all__ = ["body_text", "intent", "outcome", "refusal"]
+
+Record = dict[str, Any]
+
+# Shorter "keys" are placeholders such as EMPTY, which an answer may hold as a word.
+_SHORTEST_SECRET = 12
+
+
+def intent(request: PreparedRequest, lane: Lane, attempt: int, at: datetime, run_id: str) -> Record:
+    """What is about to be sent, and where; `attempt` counts from 1, 0 is never sent."""
+    conversation, config = request.conversation, request.thread.llm_config
+    return {
+        **_name(request, attempt),
+        "kind": "intent",
+        "thread_key": conversation.thread_key,
+        "sample": conversation.sample,
+        "generation": conversation.generation,
+        "in_thread_id": str(request.thread.id),
+        "turn": conversation.turn,
+        "step": 1,
+        "client": config.client,
+        "model": config.model,
+        "url": _shown(endpoint(lane.base_url, request.wire.path)),
+        "simulated": lane.simulated,
+        "run_id": run_id,
+        "sent_at": at.isoformat(),
+    }
+
+
+def outcome(request: PreparedRequest, lane: Lane, attempt: int, answer: HttpReply | TransportError) -> Record:
+    """What came back, raw, or why nothing did."""
+    name = {**_name(request, attempt), "kind": "outcome"}
+    if isinstance(answer, TransportError):
+        return name | _result(datetime.now(UTC), error=_class_of(answer), error_message=str(answer))
+    return name | _result(
+        datetime.now(UTC),
+        status=answer.status,
+        body=_without_key(body_text(answer.body), answer.status, lane),
+        provider_request_id=answer.headers.get("x-request-id") or answer.headers.get("request-id"),
+        simulated=answer.headers.get("server") == SIMULATOR,
+    )
+
+
+def refusal(
+    request: PreparedRequest, lane: Lane, error: ErrorClass, message: str, at: datetime, run_id: str
+) -> Record:
+    """A request that was not sent, and why."""
+    written = intent(request, lane, 0, at, run_id)
+    return {**written, "kind": "refused", **_result(at, error=error, error_message=message)}
+
+
+def body_text(body: bytes) -> str:
+    """A raw body as text that loses nothing: a data URI when it is not UTF-8."""
+    try:
+        return body.decode()
+    except UnicodeDecodeError:
+        return f"data:application/octet-stream;base64,{base64.b64encode(body).decode()}"
+
+
+def _name(request: PreparedRequest, attempt: int) -> Record:
+    lineage, key = request.name
+    return {"lineage_id": str(lineage), "request_key": str(key), "attempt": attempt}
+
+
+def _result(
+    finished_at: datetime,
+    *,
+    status: int | None = None,
+    body: str | None = None,
+    provider_request_id: str | None = None,
+    error: ErrorClass | None = None,
+    error_message: str | None = None,
+    simulated: bool = False,
+) -> Record:
+    return {
+        "status": status,
+        "body": body,
+        "provider_request_id": provider_request_id,
+        "error": error,
+        "error_message": error_message,
+        "simulated": simulated,
+        "finished_at": finished_at.isoformat(),
+    }
+
+
+def _class_of(error: TransportError) -> ErrorClass:
+    match error:
+        case TimedOut():
+            return ErrorClass.TIMEOUT
+        case Unreadable():
+            return ErrorClass.UNDECODABLE
+        case _:
+            return ErrorClass.CONNECTION
+
+
+def _without_key(body: str, status: int, lane: Lane) -> str:
+    """Some servers quote the key that they refuse."""
+    secret = lane.api_key.get_secret_value() if lane.api_key is not None else ""
+    return body.replace(secret, "[key]") if status >= 400 and len(secret) >= _SHORTEST_SECRET else body
+
+
+def _shown(url: str) -> str:
+    """A URL without its user and query parts, either of which may hold a secret."""
+    parts = urlsplit(url)
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))

@@ -1,0 +1,62 @@
+"""
+Which answers of a partition count, and how often that has changed.
+
+A generation is one asking for everything: the first, a fresh one, or one of somebody else (the
+simulator's answers must never be taken for a provider's). The sequence counts each time that the
+specs or the generation that count became others; it orders what was current when, also when
+somebody goes back. Both are kept beside the journal, since what they order cannot be made again.
+"""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+__all__ = ["Generations"]
+
+_FILE = "generations.json"
+
+
+class Generations:
+    """The generations of one partition, kept in its journal's folder."""
+
+    def __init__(self, journal: Path) -> None:
+        self._file = journal / _FILE
+        read: dict[str, Any] = json.loads(self._file.read_text()) if self._file.exists() else {}
+        self._begun: dict[str, int] = read.get("begun", {})
+        self._plan: str | None = read.get("plan")
+        self.sequence: int = read.get("sequence", 0)
+
+    def number(self, asked: str) -> int:
+        """The generation that counts when `asked` is who answers; the next free one if there is none yet."""
+        return self._begun.get(asked, self._next())
+
+    def begin(self, asked: str, *, fresh: bool = False) -> int:
+        """
+        Settle which answers count from here on; earlier ones are kept.
+
+        Args:
+            asked: Who answers.
+            fresh: Ask for everything again, though there are answers.
+        """
+        number = self._next() if fresh and self._begun else self.number(asked)
+        if self._begun.get(asked) != number:
+            self._begun[asked] = number
+            self._write()
+        return number
+
+    def note_plan(self, fingerprint: str) -> None:
+        """Count a plan of other specs or another generation than the last one's."""
+        if fingerprint != self._plan:
+            self._plan, self.sequence = fingerprint, self.sequence + 1
+            self._write()
+
+    def _next(self) -> int:
+        return max(self._begun.values(), default=-1) + 1
+
+    def _write(self) -> None:
+        self._file.parent.mkdir(parents=True, exist_ok=True)
+        aside = self._file.with_name(f".{self._file.name}.{os.getpid()}")
+        kept = {"begun": self._begun, "sequence": self.sequence, "plan": self._plan}
+        aside.write_text(json.dumps(kept) + "\n")
+        aside.replace(self._file)
