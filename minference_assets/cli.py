@@ -121,7 +121,7 @@ def plan(dataset: str | None, partitions: tuple[str, ...], first: str | None, la
     from minference_assets import console, session
 
     screen = console.open_console()
-    with session.opened(screen) as opened:
+    with session.opened(screen) as opened, session.as_a_run_would():
         chosen = _chosen(opened, dataset, partitions, first, last)
         outcomes = opened.run(chosen, suffix="_plan")
     console.show_outcomes(screen, outcomes)

@@ -19,9 +19,11 @@ from minference_assets.resources import Lake
 from minference_assets.runs import Outcome, UnknownPartition, Workspace
 from minference_core.simulator import SimulatorSettings, simulator_in_thread
 
-__all__ = ["Selection", "Session", "Simulate", "opened", "simulated"]
+__all__ = ["Selection", "Session", "Simulate", "as_a_run_would", "opened", "simulated"]
 
 Simulate = Literal["auto", "always", "never"]
+
+_NOT_STARTED = "http://127.0.0.1:0"  # nobody is asked while planning
 
 # Enough to look at: some latency, and now and then an error that is worth another try.
 _SIMULATOR = SimulatorSettings(latency_ms=150, latency_jitter=0.3, faults={"500": 0.01})
@@ -140,3 +142,16 @@ def simulated(console: Console, wish: Simulate) -> Iterator[str | None]:
             yield url
         finally:
             del os.environ[settings.SIMULATOR_VARIABLE]
+
+
+@contextlib.contextmanager
+def as_a_run_would() -> Iterator[None]:
+    """Count the answers that a run would count: the simulator's, where nothing else is configured."""
+    if settings.simulator() or settings.configured_providers():
+        yield
+        return
+    os.environ[settings.SIMULATOR_VARIABLE] = _NOT_STARTED
+    try:
+        yield
+    finally:
+        del os.environ[settings.SIMULATOR_VARIABLE]

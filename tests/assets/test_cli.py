@@ -86,6 +86,14 @@ def test_a_plan_spends_nothing(type_in: Type, data: Path) -> None:
     assert not list(data.glob("journal/**/*.jsonl"))
 
 
+def test_a_plan_counts_the_answers_that_a_run_would(type_in: Type, data: Path) -> None:
+    """Nothing is configured, so a run would ask the simulator, and use what it has said already."""
+    put_specs(data, specs(2), dataset=DATASET)
+    type_in("run", DATASET)
+
+    assert f"{DATASET} {DAYS[0]} 0 2 0 0" in type_in("plan", DATASET)[1]
+
+
 def test_what_there_is_can_be_looked_at(type_in: Type, data: Path) -> None:
     put_specs(data, specs(1), dataset=DATASET)
     type_in("run")
