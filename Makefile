@@ -24,8 +24,8 @@ check: install  ## Format, lint, types, imports, definitions
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/dagster definitions validate
-	$(BIN)/dg check defs
+	DAGSTER_HOME=$(CURDIR)/.dagster $(BIN)/dagster definitions validate
+	DAGSTER_HOME=$(CURDIR)/.dagster $(BIN)/dg check defs
 
 ui: install  ## The Dagster UI and daemon on http://127.0.0.1:3000
 	$(BIN)/minference ui

@@ -18,7 +18,7 @@ attributes:
   defaults: # for every spec column that a row leaves out
     client: openai
     model: gpt-5.4-mini
-    max_tokens: 300
+    max_tokens: 1000
   limits: # by client; what your account allows
     openai: {{requests_per_minute: 500, tokens_per_minute: 200000}}
   budget_usd: 5 # a partition whose plan may cost more is not sent

@@ -67,7 +67,7 @@ async def _admit(gate: Gate, amounts: list[int]) -> list[tuple[int, float]]:
     return passed
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=4, deadline=None)
 @given(st.integers(600, 30_000), st.integers(20, 120))
 def test_no_second_sees_more_requests_than_the_limits_share_of_it(rpm: int, count: int) -> None:
     limits = LaneLimits(requests_per_minute=rpm)

@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parents[2]
 KILLS = 20
 ROWS: list[Row] = [
     {"thread_key": f"t{n}", "user_turns": [f"First question {n}?", f"And then, {n}?"], "samples": 1 + n % 2}
-    for n in range(24)
+    for n in range(16)
 ]
 
 # What must be the same however often the run was killed. Times, runs and the provider's own ids may differ.
