@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 import pytest
 
-from minference_core.engine import LaneLimits
+from minference_core.engine import LaneLimits, Progress, RunReport
 from minference_core.errors import JournalBusy, PlanOutdated
 from tests.conftest import Pipeline, specs, write_specs
 
@@ -34,6 +34,17 @@ def served(log: Path) -> Counter[str]:
     return Counter(
         f"{r['client_request_id']} {r['body_sha256']}" for r in lines if r["status"] == 200 and not r["fault"]
     )
+
+
+async def stopped_when(made: Pipeline, enough: Callable[[Progress], bool]) -> RunReport:
+    """A run that is asked to stop as soon as its progress says so."""
+    stop = asyncio.Event()
+
+    def look(progress: Progress) -> None:
+        if enough(progress):
+            stop.set()
+
+    return await made.answer(stop=stop, on_progress=look)
 
 
 def test_the_plan_holds_the_exact_bodies_and_spends_nothing(pipeline: Make) -> None:
@@ -256,16 +267,16 @@ def test_a_request_that_can_never_fit_its_lane_is_refused_up_front(
 def test_a_lane_keeps_to_its_limit_by_the_providers_own_count(
     pipeline: Make, simulator: Start, tmp_path: Path
 ) -> None:
-    """The simulator enforces 1,200 a minute; a lane set to 1,100 is never told to slow down."""
+    """The simulator enforces 1,200 a minute; a lane set to 900 is never told to slow down."""
     url = simulator(requests_per_minute=1_200, log=tmp_path / "log")
-    limits = {"openai": LaneLimits(requests_per_minute=1_100)}
-    made = pipeline(specs(60), url=url, limits=limits, max_in_flight=60)
+    limits = {"openai": LaneLimits(requests_per_minute=900)}
+    made = pipeline(specs(45), url=url, limits=limits, max_in_flight=45)
 
     report = made.run()
 
-    assert (report.complete, report.retries) == (60, 0)
+    assert (report.complete, report.retries) == (45, 0)
     assert 0.8 < report.limit_share["openai"] <= 1.05
-    assert report.seconds >= 60 / (1_100 / 60) - 1.0
+    assert report.seconds >= 45 / (900 / 60) - 1.0
 
 
 def test_being_told_to_slow_down_costs_time_and_nothing_else(pipeline: Make, simulator: Start) -> None:
@@ -310,21 +321,16 @@ def test_a_conversation_goes_on_without_waiting_for_the_others(pipeline: Make, s
 def test_a_stop_keeps_what_is_in_flight_and_the_next_run_does_the_rest(
     pipeline: Make, simulator: Start, tmp_path: Path
 ) -> None:
-    made = pipeline(specs(40), url=simulator(latency_ms=200, log=tmp_path / "log"), max_in_flight=10)
+    made = pipeline(specs(80), url=simulator(latency_ms=200, log=tmp_path / "log"), max_in_flight=10)
     made.plan()
 
-    async def stopped_half_way() -> Any:
-        stop = asyncio.Event()
-        asyncio.get_running_loop().call_later(0.35, stop.set)
-        return await made.answer(stop=stop)
-
-    report = asyncio.run(stopped_half_way())
+    report = asyncio.run(stopped_when(made, lambda progress: progress.done >= 5))
 
     assert report.stopped
-    assert 0 < report.complete < 40
-    assert report.undone == 40 - report.complete
+    assert 5 <= report.complete < 80
+    assert report.undone == 80 - report.complete
     assert not made.exchanges.exists()
-    assert made.run().complete == 40
+    assert made.run().complete == 80
     assert max(served(tmp_path / "log").values()) == 1
 
 
@@ -368,15 +374,10 @@ def test_a_partly_answered_conversation_goes_on_where_it_was(
     pipeline: Make, simulator: Start, tmp_path: Path
 ) -> None:
     rows = [{"thread_key": f"t{n}", "user_turns": ["a", "b", "c"]} for n in range(8)]
-    made = pipeline(rows, url=simulator(latency_ms=80, log=tmp_path / "log"), max_in_flight=8)
+    made = pipeline(rows, url=simulator(latency_ms=300, log=tmp_path / "log"), max_in_flight=8)
     made.plan()
 
-    async def stopped() -> Any:
-        stop = asyncio.Event()
-        asyncio.get_running_loop().call_later(0.2, stop.set)
-        return await made.answer(stop=stop)
-
-    asyncio.run(stopped())
+    asyncio.run(stopped_when(made, lambda progress: progress.requests_sent > 8))
     plan = made.plan()
     report = asyncio.run(made.answer())
 
