@@ -214,7 +214,7 @@ def _facts(reports: Sequence[RunReport], *, simulated: bool) -> Iterable[tuple[s
     yield "turns", f"{_sum(reports, 'turns')}"
     yield (
         "attempts",
-        f"{_sum(reports, 'attempts')} sent by this run, {_sum(reports, 'retries')} of them retries",
+        f"{_sum(reports, 'sent')} sent by this run, {_sum(reports, 'retries')} of them retries",
     )
     yield "reused", f"{_sum(reports, 'skipped')} threads needed nothing sent"
     yield "failures", ", ".join(f"{n} {name}" for name, n in failures.most_common()) or "none"

@@ -95,11 +95,11 @@ async def run_conversations(
             for _ in range(min(lane.limits.max_in_flight or max_in_flight, clients[client])):
                 workers.add(engine, holder.hold_all(stream))
         await workers.finish(lambda: on_progress(stats.progress()))
-        stopped = stats.done < stats.total
+        stopped, attempts = stats.done < stats.total, 0
         if not stopped:
-            await asyncio.to_thread(write_exchanges, journal, exchanges, findings.found)
+            attempts = await asyncio.to_thread(write_exchanges, journal, exchanges, findings.found)
     _told(lambda: on_progress(stats.progress()))
-    return stats.report(stopped=stopped)
+    return stats.report(stopped=stopped, attempts=attempts)
 
 
 def _stream(source: SpecSource, requests: Path, client: str) -> Iterator[Conversation]:

@@ -42,6 +42,7 @@ class RunReport:
         threads: Conversations asked for, bad rows not among them.
         complete: Conversations that reached their end with valid replies.
         turns: Replies these conversations hold, whichever run paid for them.
+        attempts: All attempts on record, of earlier runs too: the rows of the table of exchanges.
         sent: Requests this run put on the wire, retries included.
         skipped: Conversations that needed nothing sent.
         failures: Conversations that ended early, by error class.
@@ -141,12 +142,12 @@ class RunStats:
             eta_s=(self.total - self.done) / per_s if per_s > 0 else None,
         )
 
-    def report(self, *, stopped: bool) -> RunReport:
+    def report(self, *, stopped: bool, attempts: int) -> RunReport:
         return RunReport(
             threads=self.total,
             complete=self.complete,
             turns=self.turns,
-            attempts=self.sent,
+            attempts=attempts,
             retries=self.retries,
             sent=self.sent,
             skipped=self.skipped,

@@ -77,7 +77,6 @@ class Anthropic:
             reasoning=_joined(blocks, "thinking") or None,
             usage=_usage(top.get("usage")),
             model=text_or_none(top.get("model")),
-            reply_id=text_or_none(top.get("id")),
         )
 
     def authorization(self, key: str, wire: WireRequest) -> Mapping[str, str]:

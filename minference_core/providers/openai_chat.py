@@ -93,7 +93,6 @@ class OpenAIChat:
             reasoning=self._reasoning(message),
             usage=_usage(top.get("usage")),
             model=text_or_none(top.get("model")),
-            reply_id=text_or_none(top.get("id")),
         )
 
     def authorization(self, key: str, wire: WireRequest) -> Mapping[str, str]:

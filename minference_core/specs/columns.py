@@ -143,6 +143,8 @@ class ThreadSpec(BaseModel):
 
     @model_validator(mode="after")
     def _format_can_be_served(self) -> Self:
+        if self.tools is not None or self.forced_output is not None:
+            raise ValueError("tools and forced_output are not served yet: leave them null")
         if self.response_format == "structured_output" and self.output_schema is None:
             raise ValueError("response_format is structured_output: set output_schema to a JSON schema")
         return self

@@ -39,4 +39,3 @@ class Reply:
     reasoning: str | None = None
     usage: Usage = field(default_factory=Usage)
     model: str | None = None
-    reply_id: str | None = None

@@ -147,7 +147,7 @@ def test_a_second_run_sends_nothing(pipeline: Make, simulator: Start, tmp_path: 
     again = asyncio.run(made.answer())
 
     assert (plan.new, plan.answered) == (0, 40)
-    assert (again.sent, again.skipped, again.complete) == (0, 40, 40)
+    assert (again.sent, again.skipped, again.complete, again.attempts) == (0, 40, 40, 40)
     assert served(tmp_path / "log") == before
     assert made.exchanges.read_bytes() == exchanges
 
