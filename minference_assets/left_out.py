@@ -5,10 +5,12 @@ One such day must not keep the other days of a backfill from being done: it is t
 in the log and by a check of `thread_specs`, and every step goes on with the rest.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 import dagster as dg
 
+from minference_assets.failures import failure_from
 from minference_core.errors import MinferenceError, SpecError
 from minference_core.specs import SpecSource, inspect_specs, spec_files
 
@@ -30,6 +32,24 @@ class LeftOut:
         self._context = context
         self.missing: dict[str, str] = {}
         self.unreadable: dict[str, str] = {}
+
+    @contextmanager
+    def unless_readable(self, source: SpecSource, doing: str) -> Iterator[None]:
+        """
+        Leave the partition out when its thread specs keep it from being done.
+
+        Args:
+            source: The partition's specs.
+            doing: What the step tries to do with it, for whoever reads the run page.
+
+        Raises:
+            Failure: It failed of something else.
+        """
+        try:
+            yield
+        except MinferenceError as error:
+            if not self.takes(source, error):
+                raise failure_from(error, doing) from error
 
     def takes(self, source: SpecSource, error: MinferenceError) -> bool:
         """

@@ -5,12 +5,10 @@ import dagster as dg
 from minference_assets import columns, metadata, settings
 from minference_assets.checks import BUDGET, plan_is_within_budget, spec
 from minference_assets.dataset import Dataset
-from minference_assets.failures import failure_from
 from minference_assets.left_out import LeftOut, must_have_specs
 from minference_assets.partitions import partition
 from minference_assets.resources import Lake, Listener
 from minference_core.conversations import Plan, plan_requests
-from minference_core.errors import MinferenceError
 
 __all__ = ["build"]
 
@@ -42,7 +40,7 @@ def build(dataset: Dataset) -> dg.AssetsDefinition:
         for key in context.partition_keys:
             where = partition(dataset.name, key, dataset.partitions)
             source = lake.source(where, dataset.defaults)
-            try:
+            with left_out.unless_readable(source, f"planning {dataset.name} {key}"):
                 must_have_specs(source)
                 lake.begin_generation(dataset.name, key)
                 source = lake.source(where, dataset.defaults)  # with the answers that count from here on
@@ -52,12 +50,8 @@ def build(dataset: Dataset) -> dg.AssetsDefinition:
                     journal=lake.journal(dataset.name, key),
                     limits=dataset.limits,
                 )
-            except MinferenceError as error:
-                if left_out.takes(source, error):
-                    continue
-                raise failure_from(error, f"planning {dataset.name} {key}") from error
-            listener.planned(dataset.name, key, plans[key])
-            context.add_asset_metadata(metadata.plan_metadata(plans[key]), partition_key=key)
+                listener.planned(dataset.name, key, plans[key])
+                context.add_asset_metadata(metadata.plan_metadata(plans[key]), partition_key=key)
         left_out.fail_unless(plans)
         verdict = plan_is_within_budget(
             plans,

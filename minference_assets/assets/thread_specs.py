@@ -5,11 +5,9 @@ import dagster as dg
 from minference_assets import columns, metadata
 from minference_assets.checks import READABLE, VALID, partitions_are_readable, rows_are_valid, spec
 from minference_assets.dataset import Dataset
-from minference_assets.failures import failure_from
 from minference_assets.left_out import LeftOut
 from minference_assets.partitions import partition
 from minference_assets.resources import Lake, Listener
-from minference_core.errors import MinferenceError
 from minference_core.specs import SpecReport, inspect_specs
 
 __all__ = ["build"]
@@ -35,14 +33,10 @@ def build(dataset: Dataset) -> dg.AssetsDefinition:
         left_out = LeftOut(context)
         for key in context.partition_keys:
             source = lake.source(partition(dataset.name, key, dataset.partitions), dataset.defaults)
-            try:
+            with left_out.unless_readable(source, f"reading the thread specs of {dataset.name} {key}"):
                 reports[key] = inspect_specs(source)
-            except MinferenceError as error:
-                if left_out.takes(source, error):
-                    continue
-                raise failure_from(error, f"reading the thread specs of {dataset.name} {key}") from error
-            listener.inspected(dataset.name, key, reports[key])
-            context.add_asset_metadata(metadata.specs_metadata(reports[key]), partition_key=key)
+                listener.inspected(dataset.name, key, reports[key])
+                context.add_asset_metadata(metadata.specs_metadata(reports[key]), partition_key=key)
         left_out.fail_unless(reports)
         return dg.MaterializeResult(
             check_results=[

@@ -4,11 +4,9 @@ import dagster as dg
 
 from minference_assets import columns, metadata
 from minference_assets.dataset import Dataset
-from minference_assets.failures import failure_from
 from minference_assets.left_out import LeftOut
 from minference_assets.partitions import partition
 from minference_assets.resources import Lake
-from minference_core.errors import MinferenceError
 from minference_core.export import TranscriptReport, write_transcripts
 
 __all__ = ["build"]
@@ -32,17 +30,13 @@ def build(dataset: Dataset) -> dg.AssetsDefinition:
         left_out = LeftOut(context)
         for key in context.partition_keys:
             source = lake.source(partition(dataset.name, key, dataset.partitions), dataset.defaults)
-            try:
+            with left_out.unless_readable(source, f"exporting the transcripts of {dataset.name} {key}"):
                 made[key] = write_transcripts(
                     source,
                     exchanges=lake.exchanges(dataset.name, key),
                     target_folder=lake.transcripts(dataset.name),
                 )
-            except MinferenceError as error:
-                if left_out.takes(source, error):
-                    continue
-                raise failure_from(error, f"exporting the transcripts of {dataset.name} {key}") from error
-            context.add_asset_metadata(metadata.transcripts_metadata(made[key]), partition_key=key)
+                context.add_asset_metadata(metadata.transcripts_metadata(made[key]), partition_key=key)
         left_out.fail_unless(made)
         return dg.MaterializeResult()
 
