@@ -15,6 +15,7 @@ from uuid import UUID
 
 import click
 
+from minference_assets.requests_command import requests
 from minference_core.errors import ConfigError, MinferenceError
 
 if TYPE_CHECKING:
@@ -55,6 +56,9 @@ def main() -> None:
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 def cli() -> None:
     """Thread specs in Parquet, priced and rate-limited conversations, every version in DuckDB."""
+
+
+cli.add_command(requests)
 
 
 def _selection(command: Callable[..., Any]) -> Callable[..., Any]:

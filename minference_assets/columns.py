@@ -32,6 +32,7 @@ _MEANINGS: Mapping[str, str] = {
     "error_class": "rate_limit, server, refusal and so on; empty when all is well.",
     "error_message": "What the provider or the network said.",
     "estimated_prompt_tokens": "What the limiter reserves for the prompt.",
+    "extra": "Every other field that is set, as JSON.",
     "extra_body": "A JSON object merged into the request, as text.",
     "file": "The spec file.",
     "finish_reason": "Why the answer ended, in the provider's word.",

@@ -10,12 +10,10 @@ from pathlib import Path
 from typing import Protocol
 
 import dagster as dg
-from pydantic import SecretStr
 
 from minference_assets import settings
 from minference_core.conversations import Plan
-from minference_core.engine import Lane, LaneLimits, Progress, RunReport
-from minference_core.providers import PROVIDERS
+from minference_core.engine import Lane, LaneLimits, Progress, RunReport, environment
 from minference_core.specs import Generations, Partition, SpecDefaults, SpecReport, SpecSource
 
 __all__ = ["Lake", "Listener", "Providers", "Silent", "asked", "counting"]
@@ -88,8 +86,7 @@ class Providers(dg.ConfigurableResource):
 
     def lanes(self, limits: Mapping[str, LaneLimits]) -> dict[str, Lane]:
         """One lane a client. A missing key is an error later, for the threads that need it."""
-        lane = _simulated if settings.simulator() else _lane
-        return {client: lane(client, limits.get(client, LaneLimits())) for client in PROVIDERS}
+        return environment.lanes(limits)
 
 
 def asked() -> str:
@@ -101,26 +98,6 @@ def counting(source: SpecSource, journal: Path) -> SpecSource:
     """The specs, with the answers that count for them now."""
     generations = Generations(journal)
     return replace(source, generation=generations.number(asked()), sequence=generations.sequence)
-
-
-def _lane(client: str, limits: LaneLimits) -> Lane:
-    entry, url = PROVIDERS[client], settings.base_url(client)
-    return Lane(
-        client=client,
-        base_url=url or entry.default_base_url,
-        api_key=settings.key(client),
-        key_name=entry.key_variables[0],
-        # Someone's own server may want none; if it does, it will say so.
-        key_required=entry.key_required and url is None,
-        limits=limits,
-    )
-
-
-def _simulated(client: str, limits: LaneLimits) -> Lane:
-    # The first step of the path says whom the simulator plays. It wants a key, as providers do; a real one
-    # has no business there.
-    url = f"{settings.simulator()}/{client}"
-    return Lane(client=client, base_url=url, api_key=SecretStr("simulator"), limits=limits, simulated=True)
 
 
 class Listener(Protocol):

@@ -1,17 +1,20 @@
 """
 What the environment says: where the data is, which providers are configured.
 
-Read when something runs, never on import. Nothing here is logged: an answer names a
-variable, or says that it is set, never what is in it.
+Read when something runs, never on import.
 """
 
-import os
 from pathlib import Path
 
-from dotenv import dotenv_values
-from pydantic import SecretStr
-
 from minference_assets.project import project_root
+from minference_core.engine.environment import (
+    SIMULATOR_VARIABLE,
+    base_url,
+    key,
+    load_env_file,
+    said,
+    simulator,
+)
 from minference_core.providers import PROVIDERS
 
 __all__ = [
@@ -26,23 +29,6 @@ __all__ = [
 ]
 
 DATA_VARIABLE = "MINFERENCE_DATA"
-SIMULATOR_VARIABLE = "MINFERENCE_SIMULATOR"
-
-
-def key(client: str) -> SecretStr | None:
-    """The client's key, or None. An empty variable counts as not set: that is how a shell clears one."""
-    found = next((value for name in PROVIDERS[client].key_variables if (value := _value(name))), None)
-    return SecretStr(found) if found else None
-
-
-def base_url(client: str) -> str | None:
-    """Where the environment points this client, or None for the provider's own address."""
-    return _value(PROVIDERS[client].url_variable)
-
-
-def simulator() -> str | None:
-    """The address of the simulator that is asked in every provider's place, if one is."""
-    return _value(SIMULATOR_VARIABLE)
 
 
 def configured_providers() -> list[str]:
@@ -52,28 +38,5 @@ def configured_providers() -> list[str]:
 
 def data_folder() -> Path:
     """`MINFERENCE_DATA`, else `data` in the project, as for `DAGSTER_HOME`; absolute either way."""
-    said = _value(DATA_VARIABLE)
-    return Path(said).expanduser().resolve() if said else project_root(Path.cwd()) / "data"
-
-
-def load_env_file(folder: Path) -> list[str]:
-    """
-    Take over what `.env` in `folder` says and the environment does not.
-
-    Returns:
-        The names taken over.
-    """
-    file = folder / ".env"
-    if not file.is_file():
-        return []
-    missing = {
-        name: value
-        for name, value in dotenv_values(file).items()
-        if value is not None and name not in os.environ
-    }
-    os.environ.update(missing)
-    return sorted(missing)
-
-
-def _value(name: str) -> str | None:
-    return os.environ.get(name, "").strip() or None
+    folder = said(DATA_VARIABLE)
+    return Path(folder).expanduser().resolve() if folder else project_root(Path.cwd()) / "data"

@@ -15,6 +15,11 @@ Every exception this library raises on purpose.
     +-- PlanOutdated          the specs changed after the plan was made
     +-- NotMadeYet            a step is asked for what an earlier one has not made
     +-- StoreError            the store's files are not what they should be
+    +-- ImmutableVersion      a version was to be changed: versions never change
+    +-- ToolError             a tool, or a function to be one, cannot be used as asked
+        +-- ToolNotOptedIn    this process was never told to run that function, or that version of it
+        +-- ToolFailed        it was called and gave no result; the text says why, for the model to read
+            +-- ToolStopped   it hung or took too much, and was stopped
 
 What a provider answers is not an exception but an outcome, sorted into an `ErrorClass`
 (`engine/retry.py` says which are sent again).
@@ -94,6 +99,35 @@ class NotMadeYet(MinferenceError):
 
 class StoreError(MinferenceError):
     """The store's files are not what they should be."""
+
+
+class ImmutableVersion(MinferenceError, TypeError):
+    """A version was to be changed."""
+
+
+class ToolError(MinferenceError, ValueError):
+    """A tool, or a function that is to be one, cannot be used as asked."""
+
+
+class ToolNotOptedIn(ToolError):
+    """This process was never told to run that function, or that version of it: nothing was run."""
+
+
+class ToolFailed(ToolError):
+    """
+    A call of a tool gave no result.
+
+    Attributes:
+        reason: What went wrong, in words that may be shown to the model that asked for the call.
+    """
+
+    def __init__(self, called: str, reason: str) -> None:
+        super().__init__(f"Error executing {called}: {reason}")
+        self.reason = reason
+
+
+class ToolStopped(ToolFailed):
+    """A call took longer, or its process more, than it may, and was stopped."""
 
 
 class ErrorClass(StrEnum):

@@ -9,6 +9,8 @@ the same content the same id on every machine, so that making things again is ha
 
 import hashlib
 import json
+import os
+import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -17,6 +19,7 @@ from uuid import UUID
 __all__ = [
     "canonical_json",
     "content_hash",
+    "fresh_lineage_id",
     "hash_uuid",
     "json_text",
     "lineage_id",
@@ -38,10 +41,7 @@ def canonical_json(value: object) -> bytes:
         ValueError: A number is NaN or infinite, which JSON cannot say.
         TypeError: Something in `value` is not JSON.
     """
-    text = json.dumps(
-        value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False, default=_as_json
-    )
-    return text.encode("utf-8", "surrogatepass")
+    return _CANONICAL.encode(value).encode("utf-8", "surrogatepass")
 
 
 def lineage_id(birth: datetime, *names: str | int) -> UUID:
@@ -54,6 +54,12 @@ def lineage_id(birth: datetime, *names: str | int) -> UUID:
     """
     milliseconds = (birth - _EPOCH).total_seconds() * 1000
     return _uuid8(max(0, int(milliseconds)), _digest(["lineage", *names]))
+
+
+def fresh_lineage_id() -> UUID:
+    """The lineage of a thing born now and nowhere else: the same form, random where the hash would be."""
+    milliseconds = time.time_ns() // 1_000_000
+    return _uuid8(milliseconds, os.urandom(10))
 
 
 def version_id(kind: str, lineage: UUID, parent: UUID | None, content: Mapping[str, Any]) -> UUID:
@@ -90,6 +96,12 @@ def _as_json(value: object) -> str:
     if isinstance(value, UUID):
         return str(value)
     raise TypeError(f"{type(value).__name__} has no canonical JSON form")
+
+
+# Made once: making one takes longer than most of what it encodes.
+_CANONICAL = json.JSONEncoder(
+    sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False, default=_as_json
+)
 
 
 def json_text(value: object) -> str:

@@ -6,9 +6,8 @@ nobody else's; a conversation goes on as soon as its own answer is there.
 """
 
 import asyncio
-import logging
 from collections import Counter
-from collections.abc import Callable, Coroutine, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -17,6 +16,7 @@ from uuid import UUID
 
 from minference_core.conversations.table import planned_from, read_requests
 from minference_core.engine import (
+    GRACE_S,
     Draining,
     Engine,
     History,
@@ -26,20 +26,15 @@ from minference_core.engine import (
     RunReport,
     RunStats,
     Transport,
+    Workers,
     write_exchanges,
 )
-from minference_core.errors import ErrorClass, MinferenceError, PlanOutdated
+from minference_core.errors import ErrorClass, PlanOutdated
 from minference_core.requests import Step, prepare, step_from
 from minference_core.specs import SpecSource, read_conversations
 from minference_core.threads import Conversation, next_request
 
 __all__ = ["run_conversations"]
-
-log = logging.getLogger(__name__)
-
-_PROGRESS_EVERY_S = 0.5
-# How long a stop waits for answers that are on their way; they are paid for either way.
-_GRACE_S = 60.0
 
 
 async def run_conversations(
@@ -53,7 +48,7 @@ async def run_conversations(
     stop: asyncio.Event,
     on_progress: Callable[[Progress], None] = lambda _: None,
     max_in_flight: int = 64,
-    grace_s: float = _GRACE_S,
+    grace_s: float = GRACE_S,
 ) -> RunReport:
     """
     Hold every conversation of the request table that is not at its end yet, and record all of it.
@@ -85,7 +80,7 @@ async def run_conversations(
             row["client"] for row in read_requests(requests, ["client", "state"]) if row["state"] != "invalid"
         )
         stats.total = clients.total()
-        workers = _Workers(stop, grace_s)
+        workers = Workers(stop, grace_s)
         for client in sorted(clients):
             lane = lanes[client]
             transport = await open_for_the_run.enter_async_context(Transport(timeout_s=lane.timeout_s))
@@ -98,7 +93,6 @@ async def run_conversations(
         stopped, attempts = stats.done < stats.total, 0
         if not stopped:
             attempts = await asyncio.to_thread(write_exchanges, journal, exchanges, findings.found)
-    _told(lambda: on_progress(stats.progress()))
     return stats.report(stopped=stopped, attempts=attempts)
 
 
@@ -169,59 +163,3 @@ class _Holder:
             self._stats.complete += 1
         else:
             self._stats.failures[conversation.failed] += 1
-
-
-class _Workers:
-    """The tasks of a run, their progress, and their end on request."""
-
-    def __init__(self, stop: asyncio.Event, grace_s: float) -> None:
-        self._stop = stop
-        self._grace_s = grace_s
-        self._tasks: dict[asyncio.Task[None], Engine] = {}
-
-    def add(self, engine: Engine, work: Coroutine[None, None, None]) -> None:
-        self._tasks[asyncio.create_task(work)] = engine
-
-    async def finish(self, tick: Callable[[], None]) -> None:
-        """
-        Wait for all of them. After an error nothing more is sent, and what is in flight gets the grace.
-
-        Raises:
-            MinferenceError: What a worker ran into.
-        """
-        helpers = [asyncio.create_task(self._tick(tick)), asyncio.create_task(self._drain())]
-        try:
-            if self._tasks:
-                _, others = await asyncio.wait(self._tasks, return_when=asyncio.FIRST_EXCEPTION)
-                if others:
-                    self._stop.set()
-                    await asyncio.wait(others)
-        finally:
-            for task in (*self._tasks, *helpers):
-                task.cancel()
-            ended = await asyncio.gather(*self._tasks, *helpers, return_exceptions=True)
-        errors = [e for e in ended if isinstance(e, Exception)]
-        for error in sorted(errors, key=lambda e: not isinstance(e, MinferenceError)):
-            raise error
-
-    async def _drain(self) -> None:
-        """After a stop: whoever waits is let go at once, whoever has sent something gets the grace."""
-        await self._stop.wait()
-        for task, engine in self._tasks.items():
-            if task not in engine.sending:
-                task.cancel()
-        await asyncio.sleep(self._grace_s)
-        for task in self._tasks:
-            task.cancel()
-
-    async def _tick(self, tick: Callable[[], None]) -> None:
-        while True:
-            _told(tick)
-            await asyncio.sleep(_PROGRESS_EVERY_S)
-
-
-def _told(tick: Callable[[], None]) -> None:
-    try:
-        tick()
-    except Exception:  # whoever watches must not be able to end what is paid for
-        log.exception("the progress could not be told")

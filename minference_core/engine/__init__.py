@@ -1,7 +1,9 @@
 """The engine: the only part that spends money. It paces, sends, retries, and writes down what came back."""
 
+from minference_core.engine.asked import Sendable
 from minference_core.engine.engine import Draining, Engine
 from minference_core.engine.exchanges import EXCHANGES, Findings, write_exchanges
+from minference_core.engine.gate import Gate
 from minference_core.engine.history import History
 from minference_core.engine.journal import Journal
 from minference_core.engine.limits import Lane, LaneLimits
@@ -9,15 +11,18 @@ from minference_core.engine.retry import LANE_STOPPERS, POLICY, SETTLED, backoff
 from minference_core.engine.stats import Progress, RunReport, RunStats
 from minference_core.engine.stop import graceful_stop
 from minference_core.engine.transport import HttpReply, Transport
+from minference_core.engine.workers import GRACE_S, Workers
 
 __all__ = [
     "EXCHANGES",
+    "GRACE_S",
     "LANE_STOPPERS",
     "POLICY",
     "SETTLED",
     "Draining",
     "Engine",
     "Findings",
+    "Gate",
     "History",
     "HttpReply",
     "Journal",
@@ -26,7 +31,9 @@ __all__ = [
     "Progress",
     "RunReport",
     "RunStats",
+    "Sendable",
     "Transport",
+    "Workers",
     "backoff_s",
     "graceful_stop",
     "write_exchanges",

@@ -13,6 +13,7 @@ from itertools import count
 from typing import Any
 
 from minference_core.engine import records
+from minference_core.engine.asked import Sendable
 from minference_core.engine.gate import Gate
 from minference_core.engine.history import History, attempt_from
 from minference_core.engine.journal import Journal
@@ -21,14 +22,8 @@ from minference_core.engine.retry import DEADLINE_S, LANE_STOPPERS, backoff_s
 from minference_core.engine.stats import RunStats
 from minference_core.engine.transport import HttpReply, Transport
 from minference_core.errors import ErrorClass, RequestTooLarge, TransportError
-from minference_core.providers import endpoint, provider_for, retry_after_s
-from minference_core.requests import (
-    Attempt,
-    PreparedRequest,
-    estimate_prompt_tokens,
-    interpret,
-    max_output_tokens,
-)
+from minference_core.providers import endpoint, retry_after_s
+from minference_core.requests import Attempt
 
 __all__ = ["Draining", "Engine"]
 
@@ -53,8 +48,16 @@ class Engine:
         *,
         run_id: str,
         stop: asyncio.Event,
+        max_attempts: int | None = None,
+        gate: Gate | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
+        """
+        Args:
+            max_attempts: How often a run sends one request at most; what the failures' own policies allow
+                when left out.
+            gate: The lane's, where it has been in use before; a new one when left out.
+        """
         self._lane = lane
         self._transport = transport
         self._journal = journal
@@ -62,14 +65,20 @@ class Engine:
         self._stats = stats
         self._run_id = run_id
         self._stop = stop
+        self._max_attempts = max_attempts
         self._sleep = sleep
-        self._gate = Gate(lane.limits, now=time.monotonic)
+        self._gate = gate or Gate(lane.limits)
         problem = lane.problem()
         self._closed = None if problem is None else (ErrorClass.AUTH, problem)
         self._refusals = 0  # since the last answer
         self.sending: set[asyncio.Task[Any] | None] = set()  # tasks that must not be cut off
 
-    async def ask(self, request: PreparedRequest) -> Attempt:
+    @property
+    def max_in_flight(self) -> int | None:
+        """How many requests the lane takes at once; None if it does not say."""
+        return self._lane.limits.max_in_flight
+
+    async def ask(self, request: Sendable) -> Attempt:
         """
         Send a request until it is settled or its retries are used up.
 
@@ -77,7 +86,7 @@ class Engine:
             JournalError: The journal cannot be written; nothing more may be sent.
             Draining: The run is stopping and the request is not settled.
         """
-        tokens = estimate_prompt_tokens(request.wire.body) + max_output_tokens(request.wire.body)
+        tokens = request.tokens
         try:
             self._gate.check(tokens)
         except RequestTooLarge as exc:
@@ -104,7 +113,7 @@ class Engine:
         if self._stop.is_set():
             raise Draining
 
-    async def _send(self, request: PreparedRequest, tokens: int) -> tuple[Attempt, float | None]:
+    async def _send(self, request: Sendable, tokens: int) -> tuple[Attempt, float | None]:
         """One attempt: intent on disk, request on the wire, answer on disk."""
         task = asyncio.current_task()
         self.sending.add(task)
@@ -116,6 +125,7 @@ class Engine:
             self._stats.request_sent(self._lane, tokens)
             answer = await self._post(request)
             record = records.outcome(request, self._lane, number, answer)
+            self._stats.simulated |= record["simulated"]
             await self._journal.write(record)
         finally:
             self._stats.in_flight -= 1
@@ -125,7 +135,7 @@ class Engine:
         )
         return attempt_from(record, first_sent_at), advised_s
 
-    async def _post(self, request: PreparedRequest) -> HttpReply | TransportError:
+    async def _post(self, request: Sendable) -> HttpReply | TransportError:
         lane = self._lane
         headers = {
             "content-type": "application/json",
@@ -134,7 +144,7 @@ class Engine:
             **request.wire.headers,
         }
         if lane.api_key is not None:
-            headers |= provider_for(lane.client).authorization(lane.api_key.get_secret_value(), request.wire)
+            headers |= request.authorization(lane.api_key.get_secret_value())
         try:
             return await self._transport.post(
                 endpoint(lane.base_url, request.wire.path), headers, request.body
@@ -144,16 +154,16 @@ class Engine:
 
     def _next_wait(
         self,
-        request: PreparedRequest,
+        request: Sendable,
         attempt: Attempt,
         advised_s: float | None,
         tries: int,
         elapsed_s: float,
     ) -> float | None:
-        meaning = interpret(self._lane.client, attempt)
+        meaning = request.interpret(attempt)
         if meaning.reply is not None:
             self._refusals = 0
-            self._stats.answered(self._lane.client, request.thread.llm_config.model, meaning.reply.usage)
+            self._stats.answered(request.client, request.model, meaning.reply.usage)
             return None
         error = meaning.error or ErrorClass.CONNECTION
         if error in LANE_STOPPERS:
@@ -161,6 +171,8 @@ class Engine:
             return None
         if error in (ErrorClass.RATE_LIMIT, ErrorClass.OVERLOADED):
             self._slow_down(error, advised_s)
+        if self._max_attempts is not None and tries >= self._max_attempts:
+            return None
         return backoff_s(
             error, attempt=tries, advised_s=advised_s, elapsed_s=elapsed_s, jitter=random.random()
         )
@@ -180,7 +192,7 @@ class Engine:
         elif self._refusals > 1:
             self._gate.hold(advised_s if advised_s is not None else _HOLD_S)
 
-    async def _refuse(self, request: PreparedRequest, error: ErrorClass, message: str) -> Attempt:
+    async def _refuse(self, request: Sendable, error: ErrorClass, message: str) -> Attempt:
         """A request that is not sent, on record once for as long as the reason stays."""
         now = datetime.now(UTC)
         record = records.refusal(request, self._lane, error, message, now, self._run_id)

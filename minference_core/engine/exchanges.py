@@ -18,7 +18,7 @@ from minference_core.engine.history import attempt_from, journal_files, read_jou
 from minference_core.errors import ErrorClass, JournalError
 from minference_core.parquet import write_rows
 from minference_core.requests import interpret, price
-from minference_core.threads import Usage
+from minference_core.threads import TokenUsage
 
 __all__ = ["EXCHANGES", "Findings", "write_exchanges"]
 
@@ -105,7 +105,7 @@ def _rows(path: Path, findings: Findings) -> Iterator[dict[str, Any]]:
 def _row(intent: dict[str, Any], outcome: dict[str, Any], findings: Findings) -> dict[str, Any]:
     attempt = attempt_from(outcome, first_sent_at=_time(intent["sent_at"]))
     meaning = interpret(intent["client"], attempt)
-    usage, finish, resolved = Usage(), None, None
+    usage, finish, resolved = TokenUsage(), None, None
     error, message = meaning.error, meaning.message
     if meaning.reply is not None:
         usage, finish, resolved = meaning.reply.usage, meaning.reply.finish_reason, meaning.reply.model

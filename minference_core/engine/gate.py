@@ -1,6 +1,7 @@
 """Pacing of one lane: when the next request may leave."""
 
 import asyncio
+import time
 from collections.abc import Callable
 
 from aiolimiter import AsyncLimiter
@@ -22,13 +23,24 @@ class Gate:
     load a large request would wait behind every small one.
     """
 
-    def __init__(self, limits: LaneLimits, *, now: Callable[[], float]) -> None:
+    def __init__(
+        self, limits: LaneLimits, *, now: Callable[[], float] = time.monotonic, after: "Gate | None" = None
+    ) -> None:
+        """
+        Args:
+            now: Seconds on a clock that never goes back.
+            after: The lane's gate on an event loop before this one, whose pace is taken over.
+        """
         self._limits = limits
         self._now = now
         self._turn = asyncio.Lock()
-        self._requests = _bucket(limits.requests_per_minute)
-        self._tokens = _bucket(limits.tokens_per_minute)
-        self._held_until = 0.0
+        self.requests: _Bucket | None = _bucket(
+            limits.requests_per_minute, now, after.requests if after is not None else None
+        )
+        self.tokens: _Bucket | None = _bucket(
+            limits.tokens_per_minute, now, after.tokens if after is not None else None
+        )
+        self.held_until: float = after.held_until if after is not None else 0.0
 
     def check(self, tokens: int) -> None:
         """
@@ -44,30 +56,49 @@ class Gate:
     async def enter(self, tokens: int) -> None:
         """Wait until a request of `tokens` may be sent; first come, first served."""
         async with self._turn:
-            while (wait_s := self._held_until - self._now()) > 0:  # noqa: ASYNC110 (it waits for a time)
+            while (wait_s := self.held_until - self._now()) > 0:  # noqa: ASYNC110 (it waits for a time)
                 await asyncio.sleep(wait_s)
-            if self._tokens is not None:
-                await _draw(self._tokens, tokens)
-            if self._requests is not None:
-                await self._requests.acquire()
+            if self.tokens is not None:
+                await self.tokens.draw(tokens)
+            if self.requests is not None:
+                await self.requests.draw(1)
 
     def hold(self, seconds: float) -> None:
         """Let nothing through for a while: the provider said so."""
-        self._held_until = max(self._held_until, self._now() + seconds)
+        self.held_until = max(self.held_until, self._now() + seconds)
 
 
-def _bucket(per_minute: int | None) -> AsyncLimiter | None:
-    """A bucket of under a second's worth, but always room for one."""
-    if per_minute is None:
-        return None
-    per_second = per_minute / 60
-    capacity = max(1.0, per_second * BURST_S)
-    return AsyncLimiter(capacity, capacity / per_second)
+class _Bucket:
+    """A leaky bucket of under a second's worth, but always room for one."""
+
+    def __init__(self, per_minute: int, now: Callable[[], float], after: "_Bucket | None") -> None:
+        self._per_second = per_minute / 60
+        capacity = max(1.0, self._per_second * BURST_S)
+        self._limiter = AsyncLimiter(capacity, capacity / self._per_second)
+        self._now = now
+        self._after = after
+        # The limiter is one event loop's and does not say how full it is: the next one begins with this.
+        self._level = 0.0
+        self._level_at = now()
+
+    async def draw(self, amount: float) -> None:
+        """Take an amount that may be larger than the bucket, a bucketful at a time."""
+        if self._after is not None:
+            before, self._after = self._after.level(), None
+            await self._take(min(before, self._limiter.max_rate))
+        while amount > 0:
+            part = min(amount, self._limiter.max_rate)
+            await self._take(part)
+            amount -= part
+
+    def level(self) -> float:
+        """How much of it is taken."""
+        return max(0.0, self._level - (self._now() - self._level_at) * self._per_second)
+
+    async def _take(self, amount: float) -> None:
+        await self._limiter.acquire(amount)
+        self._level, self._level_at = self.level() + amount, self._now()
 
 
-async def _draw(bucket: AsyncLimiter, amount: float) -> None:
-    """Take an amount that may be larger than the bucket, a bucketful at a time."""
-    while amount > 0:
-        part = min(amount, bucket.max_rate)
-        await bucket.acquire(part)
-        amount -= part
+def _bucket(per_minute: int | None, now: Callable[[], float], after: _Bucket | None) -> _Bucket | None:
+    return None if per_minute is None else _Bucket(per_minute, now, after)

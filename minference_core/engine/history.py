@@ -8,16 +8,18 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import orjson
 
+from minference_core.engine.asked import Sendable
 from minference_core.engine.retry import SETTLED
 from minference_core.errors import ErrorClass, JournalError
 from minference_core.providers import classify, error_in_answer
-from minference_core.requests import Attempt, PreparedRequest
+from minference_core.requests import Attempt
 
 __all__ = ["History", "attempt_from", "journal_files", "read_journal"]
 
@@ -50,7 +52,7 @@ class History:
             for offset, length, record in read_journal(path):
                 self._remember(record, (number, offset, length))
 
-    def settled(self, request: PreparedRequest) -> Attempt | None:
+    def settled(self, request: Sendable) -> Attempt | None:
         """The attempt that settled this request for good: its answer, or a refusal that will not change."""
         entry = self._entries.get(_key(*request.name))
         if entry is None or entry.place is None:
@@ -60,13 +62,28 @@ class History:
             file.seek(offset)
             return attempt_from(orjson.loads(file.read(length)), entry.first_sent_at)
 
-    def begin(self, request: PreparedRequest, at: datetime) -> tuple[int, datetime]:
+    def is_settled(self, request: Sendable) -> bool:
+        """Whether there is such an attempt, without reading it."""
+        entry = self._entries.get(_key(*request.name))
+        return entry is not None and entry.place is not None
+
+    def settlements(self) -> Iterator[tuple[UUID, Attempt]]:
+        """Every settled request's key, and the attempt that settled it, in the order they were written."""
+        places = sorted((entry.place, key) for key, entry in self._entries.items() if entry.place is not None)
+        for number, of_one_file in groupby(places, key=lambda found: found[0][0]):
+            with self._files[number].open("rb") as file:
+                for (_, offset, length), key in of_one_file:
+                    file.seek(offset)
+                    record = orjson.loads(file.read(length))
+                    yield UUID(bytes=key[16:]), attempt_from(record, self._entries[key].first_sent_at)
+
+    def begin(self, request: Sendable, at: datetime) -> tuple[int, datetime]:
         """Count one more attempt; returns its number, from 1, and when the first one was sent."""
         entry = self._entries.setdefault(_key(*request.name), _Entry(0, at))
         entry.attempts += 1
         return entry.attempts, entry.first_sent_at
 
-    def refuse(self, request: PreparedRequest, error: ErrorClass, at: datetime) -> bool:
+    def refuse(self, request: Sendable, error: ErrorClass, at: datetime) -> bool:
         """Note that it was not sent; False when the last thing known of it is the same refusal."""
         entry = self._entries.setdefault(_key(*request.name), _Entry(0, at))
         known, entry.last_refusal = entry.last_refusal == error, error

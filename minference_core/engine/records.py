@@ -13,13 +13,13 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
+from minference_core.engine.asked import Sendable
 from minference_core.engine.limits import Lane
 from minference_core.engine.transport import HttpReply
 from minference_core.errors import ErrorClass, TimedOut, TransportError, Unreadable
 from minference_core.providers import SIMULATOR, endpoint
-from minference_core.requests import PreparedRequest
 
-__all__ = ["body_text", "intent", "outcome", "refusal"]
+__all__ = ["body_text", "intent", "outcome", "refusal", "shown"]
 
 Record = dict[str, Any]
 
@@ -27,28 +27,22 @@ Record = dict[str, Any]
 _SHORTEST_SECRET = 12
 
 
-def intent(request: PreparedRequest, lane: Lane, attempt: int, at: datetime, run_id: str) -> Record:
+def intent(request: Sendable, lane: Lane, attempt: int, at: datetime, run_id: str) -> Record:
     """What is about to be sent, and where; `attempt` counts from 1, 0 is never sent."""
-    conversation, config = request.conversation, request.thread.llm_config
     return {
         **_name(request, attempt),
         "kind": "intent",
-        "thread_key": conversation.thread_key,
-        "sample": conversation.sample,
-        "generation": conversation.generation,
-        "in_thread_id": str(request.thread.id),
-        "turn": conversation.turn,
-        "step": 1,
-        "client": config.client,
-        "model": config.model,
-        "url": _shown(endpoint(lane.base_url, request.wire.path)),
+        **request.journal_fields,
+        "client": request.client,
+        "model": request.model,
+        "url": shown(endpoint(lane.base_url, request.wire.path)),
         "simulated": lane.simulated,
         "run_id": run_id,
         "sent_at": at.isoformat(),
     }
 
 
-def outcome(request: PreparedRequest, lane: Lane, attempt: int, answer: HttpReply | TransportError) -> Record:
+def outcome(request: Sendable, lane: Lane, attempt: int, answer: HttpReply | TransportError) -> Record:
     """What came back, raw, or why nothing did."""
     name = {**_name(request, attempt), "kind": "outcome"}
     if isinstance(answer, TransportError):
@@ -63,7 +57,7 @@ def outcome(request: PreparedRequest, lane: Lane, attempt: int, answer: HttpRepl
 
 
 def refusal(
-    request: PreparedRequest, lane: Lane, error: ErrorClass, message: str, at: datetime, run_id: str
+    request: Sendable, lane: Lane, error: ErrorClass, message: str, at: datetime, run_id: str
 ) -> Record:
     """A request that was not sent, and why."""
     written = intent(request, lane, 0, at, run_id)
@@ -78,7 +72,7 @@ def body_text(body: bytes) -> str:
         return f"data:application/octet-stream;base64,{base64.b64encode(body).decode()}"
 
 
-def _name(request: PreparedRequest, attempt: int) -> Record:
+def _name(request: Sendable, attempt: int) -> Record:
     lineage, key = request.name
     return {"lineage_id": str(lineage), "request_key": str(key), "attempt": attempt}
 
@@ -120,7 +114,7 @@ def _without_key(body: str, status: int, lane: Lane) -> str:
     return body.replace(secret, "[key]") if status >= 400 and len(secret) >= _SHORTEST_SECRET else body
 
 
-def _shown(url: str) -> str:
+def shown(url: str) -> str:
     """A URL without its user and query parts, either of which may hold a secret."""
     parts = urlsplit(url)
     return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))

@@ -9,7 +9,7 @@ from decimal import Decimal
 from minference_core.engine.gate import BURST_S
 from minference_core.engine.limits import Lane
 from minference_core.requests import price
-from minference_core.threads import Usage
+from minference_core.threads import TokenUsage
 
 __all__ = ["Progress", "RunReport", "RunStats"]
 
@@ -98,6 +98,7 @@ class RunStats:
     cached_tokens: int = 0
     cost_usd: Decimal = Decimal(0)
     unknown_price: int = 0
+    simulated: bool = False  # whether any answer was: its dollars are nobody's
     lanes: dict[str, tuple[Lane, _LaneUse]] = field(default_factory=dict)
 
     def request_sent(self, lane: Lane, tokens: int) -> None:
@@ -108,11 +109,11 @@ class RunStats:
         use.tokens += tokens
         self.sent += 1
 
-    def answered(self, client: str, model: str, usage: Usage) -> None:
+    def answered(self, client: str, model: str | None, usage: TokenUsage) -> None:
         self.prompt_tokens += usage.prompt_tokens or 0
         self.completion_tokens += usage.completion_tokens or 0
         self.cached_tokens += usage.cached_tokens or 0
-        cost = price(client, model, usage).usd
+        cost = price(client, model or "", usage).usd
         if cost is None:
             self.unknown_price += 1
         else:

@@ -7,18 +7,19 @@ from uuid import UUID
 
 from minference_core import ids
 from minference_core.entities import Entity
+from minference_core.lineage.references import plain
+from minference_core.lineage.shapes import OTHER, Shape, shape_of
 from minference_core.specs import Partition
-from minference_core.threads import ChatMessage, ChatThread, Conversation, LLMConfig, SystemPrompt
-from minference_core.tools import StructuredTool
+from minference_core.threads import ChatMessage, ChatThread
 
-__all__ = ["config_row", "exchange_row", "message_row", "prompt_row", "thread_row", "tool_row"]
+__all__ = ["Row", "entity_row", "exchange_row", "naive_utc", "thread_row"]
 
 Row = dict[str, Any]
 
 # A full list of message ids beside the delta, while it is short: it saves the walk up the parents.
 _LISTED_MESSAGES = 64
+_MOST = 2**31 - 1  # of an INTEGER column
 
-_CONFIG_COLUMNS = frozenset({"client", "model", "max_tokens", "temperature", "response_format"})
 _SHARED_EXCHANGE_COLUMNS = (
     "thread_key", "sample", "turn", "step", "attempt", "client", "model", "resolved_model",
     "provider_request_id", "url", "status_code", "response_body", "error_class", "error_message",
@@ -27,70 +28,51 @@ _SHARED_EXCHANGE_COLUMNS = (
 )  # fmt: skip
 
 
-def thread_row(
-    thread: ChatThread,
-    parent: ChatThread | None,
-    conversation: Conversation,
-    *,
-    partition: Partition,
-    mat_id: UUID,
-    request_key: UUID | None,
-    meta: str | None,
-) -> Row:
-    """A thread version, stored as what it changed of its parent."""
-    messages = [message.id for message in thread.history]
-    keep = _common_prefix(messages, [message.id for message in parent.history] if parent else [])
+def entity_row(entity: Entity, mat_id: UUID, *, beside: bool) -> tuple[str, Row]:
+    """
+    Any version but a thread's, and the table it belongs to.
+
+    Args:
+        beside: Whether to keep the facts that are no part of its id, too.
+    """
+    shape, pointers = shape_of(type(entity)), list[str]()
+    row = _version(entity, mat_id) | _fields(entity, shape, pointers)
+    if shape.table in ("tool_version", OTHER.table):
+        row["kind"] = entity.entity_kind
+    if shape is OTHER:
+        row["module"] = type(entity).__module__
+    if isinstance(entity, ChatMessage) and entity.usage is not None:
+        row["n_tokens"] = _fitting(entity.usage.completion_tokens)
+    if beside:
+        row |= _beside(entity, pointers)
+    if pointers:
+        row["refs"] = ids.json_text(pointers)
+    return shape.table, row
+
+
+def thread_row(thread: ChatThread, parent: ChatThread | None, mat_id: UUID, **of_dataset: Any) -> Row:
+    """
+    A thread version, stored as what it changed of its parent.
+
+    Args:
+        parent: The version that it came from; None keeps all of its messages with the version itself.
+        of_dataset: The columns that say which conversation of which dataset it is.
+    """
+    keep = _common_prefix(thread.history, parent.history) if parent else 0
+    n_messages = len(thread.history)
     return {
         **_version(thread, mat_id),
-        "dataset": partition.dataset,
-        "partition_key": partition.key,
-        "thread_key": conversation.thread_key,
-        "sample": conversation.sample,
-        "name": thread.name,
+        **_fields(thread, shape_of(ChatThread), []),
         "system_prompt_id": thread.system_prompt.id if thread.system_prompt else None,
         "llm_config_id": thread.llm_config.id,
-        "tool_ids": [],
+        "tool_ids": [tool.id for tool in thread.tools],
         "forced_output_id": thread.forced_output.id if thread.forced_output else None,
         "keep_n": keep,
-        "new_message_ids": messages[keep:],
-        "n_messages": len(messages),
-        "message_ids": messages if len(messages) <= _LISTED_MESSAGES else None,
-        "new_message": thread.new_message,
-        "use_history": True,
-        "request_key": request_key,
-        "generation": conversation.generation,
-        "meta": meta,
-    }
-
-
-def message_row(message: ChatMessage, mat_id: UUID, *, n_tokens: int | None = None) -> Row:
-    return {
-        **_version(message, mat_id),
-        "role": message.role,
-        "content": message.content,
-        "reasoning": message.reasoning,
-        "finish_reason": message.finish_reason,
-        "n_tokens": n_tokens,
-    }
-
-
-def prompt_row(prompt: SystemPrompt, mat_id: UUID) -> Row:
-    return {**_version(prompt, mat_id), "name": prompt.name, "content": prompt.content}
-
-
-def config_row(config: LLMConfig, mat_id: UUID) -> Row:
-    others = {name: value for name, value in config.record.items() if name not in _CONFIG_COLUMNS}
-    columns = {name: getattr(config, name) for name in _CONFIG_COLUMNS}
-    return {**_version(config, mat_id), **columns, "params": ids.json_text(others)}
-
-
-def tool_row(tool: StructuredTool, mat_id: UUID) -> Row:
-    return {
-        **_version(tool, mat_id),
-        "kind": tool.kind,
-        "name": tool.name,
-        "description": tool.description,
-        "json_schema": ids.json_text(tool.json_schema),
+        "new_message_ids": [message.id for message in thread.history[keep:]],
+        "n_messages": n_messages,
+        "message_ids": [m.id for m in thread.history] if n_messages <= _LISTED_MESSAGES else None,
+        "generation": 0,
+        **of_dataset,
     }
 
 
@@ -146,15 +128,49 @@ def _version(entity: Entity, mat_id: UUID) -> Row:
         "parent_id": entity.parent_id,
         "version_no": entity.version_no,
         "created_at": naive_utc(entity.created_at),
-        "content_hash": ids.content_hash(entity.kind, entity.record),
+        "content_hash": ids.content_hash(entity.entity_kind, entity.entity_record),
         "mat_id": mat_id,
     }
 
 
-def _common_prefix(ids_now: Sequence[UUID], ids_before: Sequence[UUID]) -> int:
+def _fields(entity: Entity, shape: Shape, pointers: list[str]) -> Row:
+    """The columns that some fields have, and the one that has the others."""
+    apart = shape.columns.keys() | shape.apart
+    rest = {name: value for name, value in entity.entity_record.items() if name not in apart}
+    for name in rest:
+        plain(getattr(entity, name), f"/{name}", pointers)
+    row: Row = {}
+    for name, column in shape.columns.items():
+        value = getattr(entity, name)
+        if name in shape.as_json:
+            value = None if value is None else ids.json_text(value)
+        elif value != _fitting(value):
+            rest[name] = value  # what is there holds over the column, which says as much as it can
+        row[column] = _fitting(value)
+    row[shape.rest] = ids.json_text(rest) if rest or shape.rest != "extra" else None
+    return row
+
+
+def _fitting(value: Any) -> Any:
+    """The value; of a number too large for an INTEGER column, the largest it can say."""
+    return max(-_MOST, min(value, _MOST)) if isinstance(value, int) else value
+
+
+def _beside(entity: Entity, pointers: list[str]) -> Row:
+    """The facts that are no part of the id, as far as there are any."""
+    fields = type(entity).model_fields
+    facts = {
+        name: plain(getattr(entity, name), f"/{name}", pointers)
+        for name in sorted(entity.beside_the_content)
+        if getattr(entity, name) is not None or fields[name].default is not None
+    }
+    return {"beside": ids.json_text(facts)} if facts else {}
+
+
+def _common_prefix(now: Sequence[ChatMessage], before: Sequence[ChatMessage]) -> int:
     same = 0
-    for now, before in zip(ids_now, ids_before, strict=False):
-        if now != before:
+    for one, other in zip(now, before, strict=False):
+        if one is not other and one.id != other.id:
             break
         same += 1
     return same

@@ -7,7 +7,7 @@ Pure: the same specs and exchanges make the same rows and segments, whoever make
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -18,15 +18,7 @@ from uuid import UUID
 from minference_core import ids
 from minference_core.entities import Entity
 from minference_core.errors import ErrorClass
-from minference_core.lineage.rows import (
-    config_row,
-    exchange_row,
-    message_row,
-    naive_utc,
-    prompt_row,
-    thread_row,
-    tool_row,
-)
+from minference_core.lineage.rows import entity_row, exchange_row, naive_utc, thread_row
 from minference_core.providers import Unsupported
 from minference_core.requests import (
     ExchangeRecord,
@@ -221,37 +213,35 @@ class _PartitionRows:
         step: Step | None,
         meta: str | None,
     ) -> None:
-        self._add_parts(thread, step)
+        self._add_parts(thread)
         row = thread_row(
             thread,
             parent,
-            branch,
-            partition=self._source.partition,
-            mat_id=self._mat_id,
+            self._mat_id,
+            dataset=self._source.partition.dataset,
+            partition_key=self._source.partition.key,
+            thread_key=branch.thread_key,
+            sample=branch.sample,
             request_key=step.request.key if step else None,
+            generation=branch.generation,
             meta=meta,
         )
         self._writer.add("thread_version", row)
 
-    def _add_parts(self, thread: ChatThread, step: Step | None) -> None:
+    def _add_parts(self, thread: ChatThread) -> None:
         """What a version is made of, each once."""
         if thread.parent_id is None:
-            self._add_shared("llm_config_version", thread.llm_config, config_row)
-            if thread.system_prompt is not None:
-                self._add_shared("system_prompt_version", thread.system_prompt, prompt_row)
-            if thread.forced_output is not None:
-                self._add_shared("tool_version", thread.forced_output, tool_row)
-        reply = step.meaning.reply if step is not None and step.meaning is not None else None
+            for part in (thread.llm_config, thread.system_prompt, thread.forced_output, *thread.tools):
+                if part is not None:
+                    self._add_part(part, self._shared)
         for message in thread.history:
-            if message.id not in self._said:
-                self._said.add(message.id)
-                tokens = reply.usage.completion_tokens if reply and message.role == "assistant" else None
-                self._writer.add("message_version", message_row(message, self._mat_id, n_tokens=tokens))
+            self._add_part(message, self._said)
 
-    def _add_shared(self, name: str, part: E, row: Callable[[E, UUID], dict[str, Any]]) -> None:
-        if part.id not in self._shared:
-            self._shared.add(part.id)
-            self._writer.add(name, row(part, self._mat_id))
+    def _add_part(self, part: Entity, added: set[UUID]) -> None:
+        if part.id not in added:
+            added.add(part.id)
+            # Of a message, what stands beside its content is in the exchange that brought it.
+            self._writer.add(*entity_row(part, self._mat_id, beside=False))
 
     def _add_exchange(
         self, attempt: dict[str, Any], after: ChatThread | None = None, json_object: Any = None

@@ -1,9 +1,9 @@
 """Providers: our words to theirs and back, pure."""
 
 from minference_core.providers.base import Provider, Unsupported, WireRequest, endpoint
-from minference_core.providers.capabilities import Capabilities, capabilities
 from minference_core.providers.failures import classify, error_in_answer, retry_after_s
 from minference_core.providers.registry import PROVIDERS, SIMULATOR, Entry, provider_for
+from minference_core.threads.capabilities import Capabilities, capabilities
 
 __all__ = [
     "PROVIDERS",

@@ -3,18 +3,20 @@ Anthropic's Messages API, in its versions 2023-06-01 and 2026-10-21.
 
 Source: https://docs.anthropic.com/en/api/messages and the `anthropic` SDK 2.12's type files.
 Differs from our words: the system prompt is a top-level field, a schema goes into `output_config`,
-and the newest version takes no sampling settings at all, so a request that has one is sent under
-the older.
+results of tools are the user's, and the newest version takes no sampling settings at all, so a request
+that has one is sent under the older.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from minference_core.errors import Undecodable
 from minference_core.providers.asked import check
 from minference_core.providers.base import JsonObject, WireRequest
+from minference_core.providers.calls import Found, arguments_from_json, tool_calls
 from minference_core.providers.reading import count, mapping, text_or_none
-from minference_core.threads import ChatThread, FinishReason, Reply, Usage
+from minference_core.threads import ChatThread, FinishReason, Reply, TokenUsage, views
+from minference_core.tools import StructuredTool
 
 __all__ = ["Anthropic"]
 
@@ -39,21 +41,17 @@ class Anthropic:
     dialect = "messages"
 
     def encode(self, thread: ChatThread) -> WireRequest:
-        check(thread)
+        asked = check(thread)
         config = thread.llm_config
-        body: JsonObject = {
-            "model": config.model,
-            "max_tokens": config.max_tokens,
-            "messages": [{"role": m.role, "content": m.content} for m in thread.history],
-        }
-        if thread.system_prompt is not None:
-            body["system"] = thread.system_prompt.content
-        for field in ("temperature", "top_p"):
-            if (value := getattr(config, field)) is not None:
-                body[field] = value
+        system, messages = views.anthropic_messages(thread)
+        body: JsonObject = {"model": config.model, "max_tokens": config.max_tokens, "messages": messages}
+        if system:
+            body["system"] = system[0]["text"]
+        body |= asked.settings
         if config.stop is not None:
             body["stop_sequences"] = list(config.stop)
-        if output_config := _output_config(thread):
+        body |= _tools(thread, messages)
+        if output_config := _output_config(thread, asked.effort):
             body["output_config"] = output_config
         extra = dict(config.extra_body or {})
         if isinstance(more := extra.get("output_config"), dict):
@@ -70,11 +68,14 @@ class Anthropic:
         if not isinstance(blocks, list):
             raise Undecodable("content is missing or not a list")
         finish_reason = text_or_none(top.get("stop_reason"))
+        finish = _FINISH.get(finish_reason or "", "other")
+        calls = tool_calls(_calls(blocks))
         return Reply(
             text=_joined(blocks, "text"),
-            finish=_FINISH.get(finish_reason or "", "other"),
+            finish="tool_calls" if calls and finish in ("stop", "other") else finish,
             finish_reason=finish_reason,
             reasoning=_joined(blocks, "thinking") or None,
+            tool_calls=calls,
             usage=_usage(top.get("usage")),
             model=text_or_none(top.get("model")),
         )
@@ -85,13 +86,46 @@ class Anthropic:
         return {"x-api-key": key}
 
 
-def _output_config(thread: ChatThread) -> JsonObject:
+def _tools(thread: ChatThread, messages: list[JsonObject]) -> JsonObject:
+    tools = views.tools(thread)
+    if tools is not None:
+        forced = thread.forced_tool
+        choice = {"type": "auto"} if forced is None else {"type": "tool", "name": forced.name}
+        return {"tools": tools, "tool_choice": choice}
+    called = {call["name"]: None for message in messages for call in _called(message)}
+    if not called:
+        return {}
+    return {"tools": [_known(thread, name) for name in called], "tool_choice": {"type": "none"}}
+
+
+def _called(message: JsonObject) -> Iterator[JsonObject]:
+    if isinstance(message["content"], list):
+        yield from (block for block in message["content"] if block["type"] == "tool_use")
+
+
+def _known(thread: ChatThread, name: str) -> JsonObject:
+    """A tool of the past: "Requests which include `tool_use` or `tool_result` blocks must define tools"."""
+    tool = thread.get_tool_by_name(name)
+    form = None if tool is None else views.tool_form(tool, thread.llm_config.client)
+    if form is not None and form["input_schema"]["type"] == "object":
+        return form
+    return {"name": name, "input_schema": {"type": "object"}}
+
+
+def _output_config(thread: ChatThread, effort: str | None) -> JsonObject:
     config: JsonObject = {}
-    if thread.llm_config.reasoning_effort is not None:
-        config["effort"] = thread.llm_config.reasoning_effort
-    if thread.llm_config.response_format == "structured_output" and thread.forced_output is not None:
-        config["format"] = {"type": "json_schema", "schema": thread.forced_output.json_schema}
+    if effort is not None:
+        config["effort"] = effort
+    wanted = thread.forced_output
+    if thread.llm_config.response_format == "structured_output" and isinstance(wanted, StructuredTool):
+        config["format"] = {"type": "json_schema", "schema": wanted.json_schema}
     return config
+
+
+def _calls(blocks: list[Any]) -> Iterator[Found]:
+    for block in blocks:
+        if isinstance(block, dict) and block.get("type") == "tool_use":
+            yield Found(block.get("id"), block.get("name"), arguments_from_json(block.get("input")))
 
 
 def _joined(blocks: list[Any], kind: str) -> str:
@@ -100,13 +134,13 @@ def _joined(blocks: list[Any], kind: str) -> str:
     return "".join(text for text in found if text is not None)
 
 
-def _usage(value: object) -> Usage:
+def _usage(value: object) -> TokenUsage:
     """Anthropic counts cached and newly cached input beside `input_tokens`; ours is the sum of all."""
     read = count(value, "input_tokens")
     cached = count(value, "cache_read_input_tokens")
     created = count(value, "cache_creation_input_tokens")
     details = value.get("output_tokens_details") if isinstance(value, dict) else None
-    return Usage(
+    return TokenUsage(
         prompt_tokens=None if read is None else read + (cached or 0) + (created or 0),
         completion_tokens=count(value, "output_tokens"),
         cached_tokens=cached,

@@ -2,6 +2,7 @@
 
 from minference_core.requests.estimate import Estimate, estimate
 from minference_core.requests.outcome import Attempt, Meaning, interpret
+from minference_core.requests.outputs import ProcessedOutput, RawOutput, json_object_of
 from minference_core.requests.prepare import PreparedRequest, prepare
 from minference_core.requests.price import PRICE_ID, Price, price
 from minference_core.requests.record import ExchangeRecord, settling
@@ -16,11 +17,14 @@ __all__ = [
     "Meaning",
     "PreparedRequest",
     "Price",
+    "ProcessedOutput",
+    "RawOutput",
     "Recorded",
     "Step",
     "estimate",
     "estimate_prompt_tokens",
     "interpret",
+    "json_object_of",
     "max_output_tokens",
     "prepare",
     "price",

@@ -11,7 +11,7 @@ from decimal import Decimal
 from minference_core.requests.prepare import PreparedRequest
 from minference_core.requests.price import price
 from minference_core.requests.tokens import Counter, estimate_prompt_tokens, max_output_tokens, token_counter
-from minference_core.threads import Usage
+from minference_core.threads import TokenUsage
 
 __all__ = ["Estimate", "estimate"]
 
@@ -69,10 +69,10 @@ def _turns(first: int, later: list[int], *, reply: int) -> list[int]:
     return prompts
 
 
-def _dollars(client: str, model: str, prompts: list[int], *, reply: int) -> Decimal | None:
+def _dollars(client: str, model: str | None, prompts: list[int], *, reply: int) -> Decimal | None:
     total = Decimal(0)
     for prompt in prompts:
-        usd = price(client, model, Usage(prompt_tokens=prompt, completion_tokens=reply)).usd
+        usd = price(client, model, TokenUsage(prompt_tokens=prompt, completion_tokens=reply)).usd
         if usd is None:
             return None
         total += usd

@@ -1,12 +1,16 @@
 """A conversation's next request: the exact bytes to be sent, and the key that names its answer."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 import orjson
 
 from minference_core import ids
 from minference_core.providers import WireRequest, provider_for
+from minference_core.requests.outcome import Attempt, Meaning, interpret
+from minference_core.requests.tokens import estimate_prompt_tokens, max_output_tokens
 from minference_core.threads import ChatThread, Conversation
 
 __all__ = ["PreparedRequest", "prepare"]
@@ -37,6 +41,40 @@ class PreparedRequest:
     def name(self) -> tuple[UUID, UUID]:
         """What its answer is filed under: (the thread's lineage, the request's key)."""
         return self.thread.lineage_id, self.key
+
+    @property
+    def client(self) -> str:
+        return self.thread.llm_config.client
+
+    @property
+    def model(self) -> str | None:
+        return self.thread.llm_config.model
+
+    @property
+    def tokens(self) -> int:
+        """The most it can take of a tokens-per-minute limit."""
+        return estimate_prompt_tokens(self.wire.body) + max_output_tokens(self.wire.body)
+
+    @property
+    def journal_fields(self) -> Mapping[str, Any]:
+        """Which conversation it is of, and where in it."""
+        conversation = self.conversation
+        return {
+            "thread_key": conversation.thread_key,
+            "sample": conversation.sample,
+            "generation": conversation.generation,
+            "in_thread_id": str(self.thread.id),
+            "turn": conversation.turn,
+            "step": 1,
+        }
+
+    def authorization(self, key: str) -> Mapping[str, str]:
+        """The headers that carry the account's key."""
+        return provider_for(self.client).authorization(key, self.wire)
+
+    def interpret(self, attempt: Attempt) -> Meaning:
+        """Read an attempt's raw answer; nothing it may hold raises."""
+        return interpret(self.client, attempt)
 
 
 def prepare(conversation: Conversation) -> PreparedRequest:

@@ -12,7 +12,7 @@ from importlib.metadata import version
 
 import genai_prices
 
-from minference_core.threads import Usage
+from minference_core.threads import TokenUsage
 
 __all__ = ["PRICE_ID", "Price", "price"]
 
@@ -33,7 +33,7 @@ class Price:
 _UNKNOWN = Price(None, None)
 
 
-def price(client: str, model: str, usage: Usage) -> Price:
+def price(client: str, model: str | None, usage: TokenUsage) -> Price:
     """
     What these tokens cost on list.
 
@@ -42,7 +42,7 @@ def price(client: str, model: str, usage: Usage) -> Price:
         model: The model's name as it was asked for.
         usage: Tokens, of an answer or of an estimate.
     """
-    if client not in _PROVIDERS or usage.prompt_tokens is None:
+    if client not in _PROVIDERS or model is None or usage.prompt_tokens is None:
         return _UNKNOWN
     return _price(
         client,

@@ -73,4 +73,4 @@ def stamped(conversation: Conversation, at: datetime) -> Conversation:
     thread = conversation.thread
     if thread.parent_id is None or at <= thread.created_at:
         return conversation
-    return replace(conversation, thread=thread.model_copy(update={"created_at": at}))
+    return replace(conversation, thread=thread.restamped(at))

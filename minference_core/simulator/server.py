@@ -22,7 +22,9 @@ from minference_core.simulator.delivery import deliver
 from minference_core.simulator.faults import FaultPlan
 from minference_core.simulator.ids import Ids
 from minference_core.simulator.limits import Allowance
+from minference_core.simulator.openai.completions import CompletionsWire
 from minference_core.simulator.openai.dialects import DIALECTS, dialect_of
+from minference_core.simulator.openai.embeddings import EmbeddingsWire
 from minference_core.simulator.openai.wire import OpenAIWire
 from minference_core.simulator.request_log import RequestLog, Seen, Stats
 from minference_core.simulator.settings import SimulatorSettings
@@ -31,6 +33,8 @@ from minference_core.simulator.wire import Answer, Ask, Refused, Wire
 __all__ = ["Simulator"]
 
 _CHAT = "/v1/chat/completions"
+_COMPLETIONS = "/v1/completions"
+_EMBEDDINGS = "/v1/embeddings"
 _MESSAGES = "/v1/messages"
 _MODELS = "/v1/models"
 _LARGEST_BODY = 32 * 1024 * 1024  # bytes; Anthropic's limit, and more than OpenAI's context holds
@@ -50,6 +54,8 @@ class Simulator:
         self._log = RequestLog(self.settings.log)
         self._allowances: dict[tuple[str, str], Allowance] = {}
         self._chat = {name: OpenAIWire(dialect) for name, dialect in DIALECTS.items()}
+        self._completions = {name: CompletionsWire(dialect) for name, dialect in DIALECTS.items()}
+        self._embeddings = {name: EmbeddingsWire(dialect) for name, dialect in DIALECTS.items()}
         self._messages = AnthropicWire()
         self._seed = self.settings.seed.to_bytes(16, "little", signed=True)
         self._runner: web.ServerRunner | None = None
@@ -85,10 +91,8 @@ class Simulator:
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         path = request.path
         if request.method == "POST":
-            if path.endswith(_CHAT):
-                return await self._serve(request, self._chat[dialect_of(path).name])
-            if path.endswith(_MESSAGES):
-                return await self._serve(request, self._messages)
+            if (asked := self._asked(path)) is not None:
+                return await self._serve(request, asked)
         elif request.method == "GET":
             if path == "/health":
                 return _json(b'{"status":"ok"}')
@@ -98,6 +102,13 @@ class Simulator:
                 return _json(orjson.dumps(self._wire_of(request).model_list()))
         wire = self._wire_of(request)
         return _error(wire, wire.no_route(request.method, path), wire.request_id(), {})
+
+    def _asked(self, path: str) -> Wire | None:
+        """The API that a path is one of."""
+        if path.endswith(_MESSAGES):
+            return self._messages
+        apis = ((_CHAT, self._chat), (_COMPLETIONS, self._completions), (_EMBEDDINGS, self._embeddings))
+        return next((wires[dialect_of(path).name] for end, wires in apis if path.endswith(end)), None)
 
     def _wire_of(self, request: web.BaseRequest) -> Wire:
         anthropic = "anthropic-version" in request.headers or _MESSAGES in request.path

@@ -112,7 +112,7 @@ class ThreadSpec(BaseModel):
     seed: Annotated[int, Field(ge=-(2**63), lt=2**63)] | None = None
     stop: tuple[NonEmpty, ...] | None = None
     reasoning_effort: ReasoningEffort | None = None
-    response_format: ResponseFormat = "text"
+    response_format: ResponseFormat = ResponseFormat.text
     tools: tuple[NonEmpty, ...] | None = None
     forced_output: NonEmpty | None = None
     output_schema: JsonSchema | None = None

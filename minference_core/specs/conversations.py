@@ -54,12 +54,12 @@ class ConversationMaker:
             "llm_config": self._config(spec),
             "system_prompt": self._prompt(spec.system_prompt),
             "forced_output": self._output(spec.output_schema),
-            "history": tuple(said),
+            "history": said,
             "new_message": upcoming[0].content if upcoming else None,
             "name": spec.thread_key,
         }
         for sample in range(spec.samples):
-            thread = ChatThread(
+            thread = ChatThread.cold(
                 lineage_id=self._lineage("thread", spec.thread_key, sample),
                 created_at=self._partition.instant,
                 **fields,
@@ -73,13 +73,11 @@ class ConversationMaker:
             )
 
     def _message(self, spec: ThreadSpec, position: int, role: str, content: str) -> ChatMessage:
-        return ChatMessage.model_validate(
-            {
-                "lineage_id": self._lineage("message", spec.thread_key, position),
-                "created_at": self._partition.instant,
-                "role": role,
-                "content": content,
-            }
+        return ChatMessage.cold(
+            lineage_id=self._lineage("message", spec.thread_key, position),
+            created_at=self._partition.instant,
+            role=role,
+            content=content,
         )
 
     def _config(self, spec: ThreadSpec) -> LLMConfig:
@@ -96,9 +94,9 @@ class ConversationMaker:
         """The one entity of this content in the partition; its lineage follows from the content."""
         key = (kind, ids.canonical_json(fields))
         if key not in self._shared:
-            lineage = self._lineage(kind.kind, str(ids.hash_uuid(kind.kind, dict(fields))))
-            self._shared[key] = kind.model_validate(
-                {"lineage_id": lineage, "created_at": self._partition.instant, **fields}
+            lineage = self._lineage(kind.entity_kind, str(ids.hash_uuid(kind.entity_kind, dict(fields))))
+            self._shared[key] = kind.cold(
+                lineage_id=lineage, created_at=self._partition.instant, **fields
             )
         return self._shared[key]  # type: ignore[no-any-return]
 

@@ -16,6 +16,7 @@ import duckdb
 import pyarrow as pa
 
 from minference_core.errors import StoreError
+from minference_core.store.migrations import SCHEMA_VERSION, steps_from
 from minference_core.store.segments import Segment
 from minference_core.store.tables import KEYS
 
@@ -24,7 +25,6 @@ __all__ = ["Database", "opened", "quoted"]
 # DuckDB 2.0 would otherwise write a file that 1.5 and its command line cannot read; and with the default
 # of 1.5, zstd is silently left out.
 _STORAGE_VERSION = "v1.5.0"
-_SCHEMA_VERSION = "1"
 # Enough for a segment of the largest size, and little beside the run that folds it. By default DuckDB takes
 # four fifths of the machine.
 _MEMORY = "512MB"
@@ -34,6 +34,8 @@ _MEMORY = "512MB"
 def opened(path: Path) -> Iterator["Database"]:
     """
     The store at `path`, made if it is not there, and nothing left in its log when it is closed.
+
+    A file of an earlier schema is brought to the present one.
 
     Raises:
         StoreError: Somebody has the file open, or it is not a store this code can write.
@@ -87,7 +89,7 @@ class Database:
     def define(self, definitions: Sequence[str]) -> None:
         """Make the views and macros those given, unless they are already."""
         digest = hashlib.sha256("\n;\n".join(definitions).encode()).hexdigest()
-        if self._info("definitions") == digest:
+        if self.info("definitions") == digest:
             return
         with _transaction(self._connection):
             for statement in definitions:
@@ -99,7 +101,13 @@ class Database:
         """What a copy made now would hold: equal for equal contents, and for nothing else."""
         row = self._connection.execute("select count(*) from segment").fetchone()
         segments = row[0] if row else 0
-        return f"{self._info('store_id')} {segments} {self._info('definitions')}"
+        of_file = (self.info("store_id"), self.info("schema_version"), segments, self.info("definitions"))
+        return " ".join(map(str, of_file))
+
+    def info(self, key: str) -> str | None:
+        """What is noted of the file itself; None if nothing is."""
+        row = self._connection.execute("select value from store_info where key = $1", [key]).fetchone()
+        return None if row is None else str(row[0])
 
     def _append_rows(self, name: str, rows: pa.Table) -> int:
         first = KEYS[name][0]
@@ -117,10 +125,6 @@ class Database:
         self._connection.unregister("new_rows")  # after an error the rollback does it
         return int(added[0]) if added else 0
 
-    def _info(self, key: str) -> str | None:
-        row = self._connection.execute("select value from store_info where key = $1", [key]).fetchone()
-        return None if row is None else str(row[0])
-
 
 def _attach(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
     try:
@@ -134,12 +138,24 @@ def _attach(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
     tables = {row[0] for row in connection.execute("select table_name from duckdb_tables()").fetchall()}
     if "store_info" not in tables:
         _create(connection)
-    made_for = Database(connection)._info("schema_version")  # noqa: SLF001  (same module)
-    if made_for != _SCHEMA_VERSION:
+    _bring_up_to_date(connection, path)
+
+
+def _bring_up_to_date(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
+    made_for = Database(connection).info("schema_version") or ""
+    if not made_for.isdigit() or int(made_for) > SCHEMA_VERSION:
         raise StoreError(
-            f"{path} has the tables of schema {made_for}, this code writes schema {_SCHEMA_VERSION}: "
+            f"{path} has the tables of schema {made_for}, this code writes schema {SCHEMA_VERSION}: "
             f"use the version of minference that made it, or a later one"
         )
+    if int(made_for) == SCHEMA_VERSION:
+        return
+    with _transaction(connection):
+        for step in steps_from(int(made_for)):
+            connection.execute(step)
+        # The definitions are made again: a view knows the columns its tables had when it was made.
+        connection.execute("delete from store_info where key in ('schema_version', 'definitions')")
+        connection.execute("insert into store_info values ('schema_version', $1)", [str(SCHEMA_VERSION)])
 
 
 def _create(connection: duckdb.DuckDBPyConnection) -> None:
@@ -148,7 +164,7 @@ def _create(connection: duckdb.DuckDBPyConnection) -> None:
         connection.execute(schema)
         connection.execute(
             "insert into store_info values ('schema_version', $1), ('store_id', $2)",
-            [_SCHEMA_VERSION, str(uuid.uuid4())],
+            [str(SCHEMA_VERSION), str(uuid.uuid4())],
         )
 
 

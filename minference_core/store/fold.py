@@ -2,8 +2,9 @@
 The fold: every waiting segment goes into the private DuckDB file, and a copy is published.
 
 One process folds at a time; one that finds the lock taken leaves its segments to the holder, who looks
-at the inbox again after letting go of the lock. A crash at any moment loses nothing: a segment is deleted
-only after its transaction, and one that is recorded is not taken in twice.
+at the inbox again after letting go of the lock. A segment is deleted only once the published file has it,
+and one that is recorded is not taken in twice: so a crash at any moment loses nothing, and what a reader
+finds neither in the inbox nor, afterwards, in the published file was never saved.
 """
 
 from collections import Counter
@@ -96,6 +97,23 @@ class Store:
             )
         return FoldReport(tally.segments, tally.already, dict(tally.added), tally.published, busy)
 
+    def catch_up(self, wait_s: float) -> None:
+        """
+        See to it that the published file has everything that was put into the inbox before this call.
+
+        Args:
+            wait_s: How long to wait for another process's fold.
+
+        Raises:
+            StoreError: As `fold`, or the other process is not done by then.
+        """
+        lost = self._private.exists() and not self._published.exists()
+        if (lost or waiting(self._inbox)) and self.fold(wait_s).busy:
+            raise StoreError(
+                f"another process has been writing {self._private} for {wait_s:.0f} s, "
+                f"and what waits in {self._inbox} cannot be read before it is done: try again"
+            )
+
     def _fold_once(self, tally: _Tally, wait_s: float) -> bool:
         with _held(self._lock, wait_s) as held:
             if not held:
@@ -103,10 +121,11 @@ class Store:
             sweep(self._inbox)
             with opened(self._private) as database:
                 database.define(self._definitions)
-                for folder in waiting(self._inbox):
-                    _take(database, folder, tally)
+                taken = [folder for folder in waiting(self._inbox) if _take(database, folder, tally)]
                 state = database.state()
             self._publish(state, tally)
+            for folder in taken:
+                discard(folder)
         return True
 
     def _publish(self, state: str, tally: _Tally) -> None:
@@ -119,20 +138,20 @@ class Store:
         tally.published = True
 
 
-def _take(database: Database, folder: Path, tally: _Tally) -> None:
+def _take(database: Database, folder: Path, tally: _Tally) -> bool:
+    """Whether the segment is in the store now; if not, it was moved aside."""
     if database.has(folder.name):
-        discard(folder)
         tally.already += 1
-        return
+        return True
     try:
         with closing(read_segment(folder)) as segment:
             added = database.append(segment)
     except (StoreError, duckdb.DataError, duckdb.IntegrityError) as error:
         tally.rejected.append(f"{reject(folder)} ({error})")
-        return
-    discard(folder)
+        return False
     tally.segments += 1
     tally.added.update(added)
+    return True
 
 
 @contextmanager

@@ -218,8 +218,21 @@ def _commit(aside: Path, target: Path) -> None:
 
 def _open_file(folder: Path, name: str, rows: int) -> pq.ParquetFile:
     file = pq.ParquetFile(folder / f"{name}.parquet", page_checksum_verification=True)
-    if not file.schema_arrow.equals(SCHEMAS[name]):
+    if not _fits(file.schema_arrow, SCHEMAS[name]):
         raise ValueError(f"{name}.parquet has other columns than the table")
     if file.metadata.num_rows != rows:
         raise ValueError(f"{name}.parquet has {file.metadata.num_rows} rows, not {rows}")
     return file
+
+
+def _fits(given: pa.Schema, wanted: pa.Schema) -> bool:
+    """Whether a file can be taken in; one of an earlier schema may lack columns that may be null."""
+    columns = {field.name: field for field in given}
+    known = len(columns) == len(given) and columns.keys() <= set(wanted.names)
+    return known and all(_fits_column(columns.get(field.name), field) for field in wanted)
+
+
+def _fits_column(given: pa.Field | None, wanted: pa.Field) -> bool:
+    if given is None:
+        return bool(wanted.nullable)
+    return bool(given.type == wanted.type and (wanted.nullable or not given.nullable))

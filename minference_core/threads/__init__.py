@@ -1,26 +1,48 @@
 """Threads: conversations as versioned entities, and the pure rules by which they go on."""
 
-from minference_core.threads.config import Client, LLMConfig, ReasoningEffort, ResponseFormat
-from minference_core.threads.messages import ChatMessage, Role, SystemPrompt
-from minference_core.threads.reply import FinishReason, Reply, Usage
-from minference_core.threads.thread import ChatThread
-from minference_core.threads.turns import Conversation, Verdict, apply, judge, next_request
+from minference_core.threads.config import Client, LLMClient, LLMConfig, ReasoningEffort, ResponseFormat
+from minference_core.threads.json_text import json_in, parse_json_string
+from minference_core.threads.messages import CalledTool, ChatMessage, MessageRole, Role, SystemPrompt, Usage
+from minference_core.threads.outputs import GeneratedJsonObject, usage_of
+from minference_core.threads.reply import FinishReason, Reply, TokenUsage, ToolCall
+from minference_core.threads.thread import ChatThread, Tool
+from minference_core.threads.turns import (
+    Conversation,
+    ToolResult,
+    Verdict,
+    apply,
+    check_call,
+    judge,
+    next_request,
+)
 
 __all__ = [
+    "CalledTool",
     "ChatMessage",
     "ChatThread",
     "Client",
     "Conversation",
     "FinishReason",
+    "GeneratedJsonObject",
+    "LLMClient",
     "LLMConfig",
+    "MessageRole",
     "ReasoningEffort",
     "Reply",
     "ResponseFormat",
     "Role",
     "SystemPrompt",
+    "TokenUsage",
+    "Tool",
+    "ToolCall",
+    "ToolResult",
     "Usage",
     "Verdict",
     "apply",
+    "check_call",
+    "json_in",
     "judge",
     "next_request",
+    "parse_json_string",
+    "usage_of",
 ]

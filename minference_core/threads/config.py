@@ -1,18 +1,41 @@
 """Which model answers, and how it is asked to."""
 
-from typing import Annotated, ClassVar, Literal
+from enum import StrEnum
+from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import Field, JsonValue
+from pydantic import Field, JsonValue, model_validator
 
 from minference_core.entities import Entity
 
-__all__ = ["Client", "LLMConfig", "ReasoningEffort", "ResponseFormat"]
+__all__ = ["Client", "LLMClient", "LLMConfig", "ReasoningEffort", "ResponseFormat"]
 
-Client = Literal["openai", "anthropic", "vllm", "litellm", "openrouter"]
-ResponseFormat = Literal[
-    "text", "json_beg", "json_object", "structured_output", "tool", "auto_tools", "workflow"
-]
+Client = Literal["openai", "anthropic", "vllm", "litellm", "openrouter"]  # those that are served
 ReasoningEffort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
+
+Penalty = Annotated[float, Field(ge=-2, le=2)]
+
+
+class LLMClient(StrEnum):
+    """Who is asked."""
+
+    openai = "openai"
+    azure_openai = "azure_openai"  # known by name only: see LLMConfig
+    anthropic = "anthropic"
+    vllm = "vllm"
+    litellm = "litellm"
+    openrouter = "openrouter"
+
+
+class ResponseFormat(StrEnum):
+    """What shape the reply is to have, and how the model is brought to it."""
+
+    json_beg = "json_beg"  # JSON, by words: a beginning of the reply, or a sentence after the question
+    text = "text"
+    json_object = "json_object"  # JSON, by the provider's JSON mode
+    structured_output = "structured_output"  # JSON of a schema, by the provider's structured outputs
+    tool = "tool"  # a call of one tool
+    auto_tools = "auto_tools"  # text or calls of any of the thread's tools, as the model likes
+    workflow = "workflow"  # a call of each of the thread's tools, one after the other
 
 
 class LLMConfig(Entity):
@@ -20,18 +43,43 @@ class LLMConfig(Entity):
     One way of asking one model.
 
     A sampling setting that is None is left to the provider. What a model does not take is refused
-    when its request is built, with the field's name (`providers/capabilities.py`).
+    when its request is built, with the field's name (`threads/capabilities.py`).
+
+    Attributes:
+        max_tokens: The most tokens of one reply.
+        temperature: 0 to 2; Anthropic's models take 0 to 1.
+        top_p: Above 0, up to 1.
+        frequency_penalty: -2 to 2; not Anthropic's.
+        presence_penalty: -2 to 2; not Anthropic's.
+        use_cache: Whether Anthropic's prompt caching is asked for.
+        reasoner: Ask OpenAI's model as a reasoning model whatever its name; the effort is
+            `reasoning_effort`, or medium.
+        extra_body: Merged into the request as it is, for what a provider offers and is not named here.
     """
 
-    kind: ClassVar[str] = "LLMConfig"
+    entity_kind: ClassVar[str] = "LLMConfig"
 
-    client: Client
-    model: Annotated[str, Field(min_length=1)]
+    client: LLMClient
+    model: Annotated[str, Field(min_length=1)] | None = None
     max_tokens: Annotated[int, Field(ge=1)] = 400
     temperature: Annotated[float, Field(ge=0, le=2)] | None = 0.0
     top_p: Annotated[float, Field(gt=0, le=1)] | None = None
     seed: int | None = None
-    stop: tuple[str, ...] | None = None
+    stop: list[str] | None = None
+    frequency_penalty: Penalty | None = None
+    presence_penalty: Penalty | None = None
+    reasoner: bool = False
     reasoning_effort: ReasoningEffort | None = None
-    response_format: ResponseFormat = "text"
+    response_format: ResponseFormat = ResponseFormat.text
+    use_cache: bool = True
     extra_body: dict[str, JsonValue] | None = None
+
+    @model_validator(mode="after")
+    def _client_can(self) -> Self:
+        if self.client == LLMClient.azure_openai:
+            raise ValueError("client azure_openai is not served: use openai with OPENAI_BASE_URL")
+        if self.client == LLMClient.anthropic and self.response_format == ResponseFormat.json_object:
+            raise ValueError("anthropic has no response_format json_object: use structured_output")
+        if self.reasoner and self.client != LLMClient.openai:
+            raise ValueError(f"reasoner is OpenAI's: for {self.client} set reasoning_effort alone")
+        return self

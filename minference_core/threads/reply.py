@@ -1,15 +1,15 @@
 """What a provider answered, in our words: the neutral form every adapter decodes to."""
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
-__all__ = ["FinishReason", "Reply", "Usage"]
+__all__ = ["FinishReason", "Reply", "TokenUsage", "ToolCall"]
 
 FinishReason = Literal["stop", "length", "tool_calls", "content_filter", "refusal", "other"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Usage:
+class TokenUsage:
     """
     Tokens one answer was billed for; None where the provider does not say.
 
@@ -21,12 +21,33 @@ class Usage:
     cached_tokens: int | None = None
     cache_creation_tokens: int | None = None
     reasoning_tokens: int | None = None
+    accepted_prediction_tokens: int | None = None
+    rejected_prediction_tokens: int | None = None
+    audio_tokens: int | None = None
 
     @property
     def total_tokens(self) -> int | None:
         if self.prompt_tokens is None or self.completion_tokens is None:
             return None
         return self.prompt_tokens + self.completion_tokens
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolCall:
+    """
+    The model asks for a tool to be run.
+
+    Attributes:
+        call_id: The provider's, or one of ours where it gives none; the result is sent under it.
+        arguments: The object it gave; {"value": …} around anything else that is JSON, {"raw": text}
+            around what is not.
+        problem: Why the arguments cannot be used; None if they can.
+    """
+
+    call_id: str
+    name: str
+    arguments: dict[str, Any]
+    problem: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,5 +58,6 @@ class Reply:
     finish: FinishReason
     finish_reason: str | None = None
     reasoning: str | None = None
-    usage: Usage = field(default_factory=Usage)
+    tool_calls: tuple[ToolCall, ...] = ()
+    usage: TokenUsage = field(default_factory=TokenUsage)
     model: str | None = None

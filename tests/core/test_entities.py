@@ -4,6 +4,7 @@ import pytest
 from pydantic import ValidationError
 
 from minference_core import ids
+from minference_core.errors import ImmutableVersion
 from minference_core.threads import ChatMessage, ChatThread, LLMConfig, SystemPrompt
 from tests.conftest import INSTANT
 
@@ -12,16 +13,16 @@ LATER = INSTANT + timedelta(seconds=5)
 
 def config(**changes: object) -> LLMConfig:
     fields = {"client": "openai", "model": "gpt-4.1-mini", "lineage_id": ids.lineage_id(INSTANT, "config")}
-    return LLMConfig.model_validate({**fields, "created_at": INSTANT, **changes})
+    return LLMConfig.cold(**{**fields, "created_at": INSTANT, **changes})
 
 
 def thread(**changes: object) -> ChatThread:
     fields = {"llm_config": config(), "lineage_id": ids.lineage_id(INSTANT, "thread"), "created_at": INSTANT}
-    return ChatThread.model_validate({**fields, **changes})
+    return ChatThread.cold(**{**fields, **changes})
 
 
 def message(text: str) -> ChatMessage:
-    return ChatMessage(
+    return ChatMessage.cold(
         lineage_id=ids.lineage_id(INSTANT, "m", text), created_at=INSTANT, role="user", content=text
     )
 
@@ -48,8 +49,8 @@ def test_a_bad_change_is_refused() -> None:
 
 
 def test_a_version_cannot_be_edited_in_place() -> None:
-    with pytest.raises(ValidationError, match="frozen"):
-        config().temperature = 0.5  # type: ignore[misc]
+    with pytest.raises(ImmutableVersion, match="immutable"):
+        config().temperature = 0.5
 
 
 def test_time_is_no_part_of_an_id() -> None:
@@ -60,7 +61,7 @@ def test_a_nested_change_is_a_change() -> None:
     plain = thread()
     warmer = thread(llm_config=config(temperature=1.0))
     prompted = thread(
-        system_prompt=SystemPrompt(lineage_id=plain.lineage_id, created_at=INSTANT, content="Be.")
+        system_prompt=SystemPrompt.cold(lineage_id=plain.lineage_id, created_at=INSTANT, content="Be.")
     )
 
     assert len({plain.id, warmer.id, prompted.id}) == 3
@@ -76,8 +77,8 @@ def test_a_chain_is_in_order_of_time_even_when_the_clock_went_back() -> None:
 
 
 def test_a_field_at_its_default_is_not_in_the_id_so_fields_can_be_added_later() -> None:
-    assert set(thread().record) == {"llm_config"}
-    assert set(config().record) == {"client", "model"}
+    assert set(thread().entity_record) == {"llm_config"}
+    assert set(config().entity_record) == {"client", "model"}
 
 
 def test_a_thread_that_must_answer_in_a_schema_has_one() -> None:

@@ -11,7 +11,15 @@ from hypothesis import strategies as st
 from minference_core import ids
 from minference_core.errors import ErrorClass, Undecodable
 from minference_core.providers import Unsupported, classify, endpoint, provider_for, retry_after_s
-from minference_core.threads import ChatMessage, ChatThread, LLMConfig, SystemPrompt
+from minference_core.threads import (
+    ChatMessage,
+    ChatThread,
+    LLMConfig,
+    Reply,
+    SystemPrompt,
+    TokenUsage,
+    ToolCall,
+)
 from minference_core.tools import StructuredTool
 from tests.conftest import INSTANT
 
@@ -95,11 +103,12 @@ def test_a_temperature_takes_an_anthropic_request_to_the_version_that_knows_it()
         ("openai", "o3-mini", {"stop": ["x"]}, "stop"),
         ("openai", "a-model-of-next-year", {"top_p": 0.5}, "top_p"),
         ("openai", "gpt-4.1-mini", {"reasoning_effort": "low"}, "reasoning_effort"),
-        ("anthropic", "claude-haiku-5-5", {"temperature": 0.0}, "temperature"),
+        ("anthropic", "claude-haiku-5-5", {"temperature": 0.5}, "temperature"),
         ("anthropic", "claude-haiku-4-5", {"seed": 7}, "seed"),
         ("anthropic", "claude-haiku-4-5", {"temperature": 1.5}, "temperature"),
         ("anthropic", "claude-3-5-sonnet-latest", {"schema": CLOSED}, "response_format"),
-        ("vllm", "Qwen/Qwen3-32B", {"response_format": "workflow"}, "response_format"),
+        ("anthropic", "claude-3-opus", {"presence_penalty": 1.0}, "presence_penalty"),
+        ("vllm", "Qwen/Qwen3-32B", {"response_format": "tool"}, "forced_output"),
     ],
 )
 def test_what_a_model_does_not_take_is_refused_with_the_fields_name(
@@ -182,13 +191,216 @@ def test_anthropic_blocks_are_joined_and_cached_input_is_counted_as_read() -> No
     assert (reply.usage.prompt_tokens, reply.usage.cached_tokens, reply.usage.total_tokens) == (29, 11, 36)
 
 
+def openai_calls(*calls: Any, finish: str = "tool_calls", **message: Any) -> Reply:
+    said = {"content": None, "tool_calls": list(calls), **message}
+    return provider_for("openai").decode({"choices": [{"finish_reason": finish, "message": said}]})
+
+
+def openai_call(arguments: Any, name: Any = "tides", **fields: Any) -> dict[str, Any]:
+    return {"id": "c1", "type": "function", "function": {"name": name, "arguments": arguments}, **fields}
+
+
+def claude_calls(*blocks: Any, stop_reason: str = "tool_use") -> Reply:
+    return provider_for("anthropic").decode({"content": list(blocks), "stop_reason": stop_reason})
+
+
+def test_every_call_of_a_reply_is_read_in_order_with_what_was_said_and_thought() -> None:
+    openai = provider_for("openrouter").decode(
+        {
+            "choices": [
+                {
+                    "finish_reason": "tool_calls",
+                    "message": {
+                        "content": "I look.",
+                        "reasoning": "hm",
+                        "tool_calls": [openai_call('{"bay": "Fundy"}'), openai_call("{}", "joke", id="c2")],
+                    },
+                }
+            ]
+        }
+    )
+    claude = claude_calls(
+        {"type": "thinking", "thinking": "hm", "signature": "s"},
+        {"type": "text", "text": "I look."},
+        {"type": "tool_use", "id": "c1", "name": "tides", "input": {"bay": "Fundy"}},
+        {"type": "tool_use", "id": "c2", "name": "joke", "input": {}},
+    )
+
+    for reply in (openai, claude):
+        assert reply.tool_calls == (
+            ToolCall(call_id="c1", name="tides", arguments={"bay": "Fundy"}),
+            ToolCall(call_id="c2", name="joke", arguments={}),
+        )
+        assert (reply.text, reply.reasoning, reply.finish) == ("I look.", "hm", "tool_calls")
+
+
+DEEP: Any = "bottom"
+for _ in range(300):
+    DEEP = [DEEP]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "read"),
+    [
+        pytest.param('{"a": 1}', {"a": 1}, id="JSON"),
+        pytest.param("", {}, id="empty"),
+        pytest.param("  ", {}, id="blank"),
+        pytest.param(None, {}, id="missing"),
+        pytest.param("null", {}, id="null"),
+        pytest.param('{"a": True, "b": None}', {"a": True, "b": None}, id="H3: Python's words"),
+        pytest.param('```json\n{"a": 1}\n```', {"a": 1}, id="in a fence"),
+        pytest.param({"a": 1}, {"a": 1}, id="the object itself"),
+        pytest.param("[1, 2]", {"value": [1, 2]}, id="a list"),
+        pytest.param('"Fundy"', {"value": "Fundy"}, id="a text in JSON"),
+    ],
+)
+def test_arguments_are_an_object_however_they_are_written(arguments: Any, read: dict[str, Any]) -> None:
+    (call,) = openai_calls(openai_call(arguments)).tool_calls
+
+    assert (call.arguments, call.problem) == (read, None)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        '{"a": [{"b": 1}, {"c',
+        "Fundy",
+        'I would say {"a": 1}',
+        '{"n": 100000000000000000000}',
+        '{"a": "\\ud800"}',
+        '{"a": NaN}',
+        json.dumps(DEEP),
+    ],
+)
+def test_arguments_that_cannot_be_used_are_kept_with_the_reason(arguments: str) -> None:
+    (call,) = openai_calls(openai_call(arguments)).tool_calls
+
+    assert call.arguments == {"raw": arguments}
+    assert call.problem is not None
+    assert call.problem.startswith("the arguments are not JSON: ")
+
+
+@pytest.mark.parametrize(
+    ("given", "read"),
+    [
+        ({"a": 1}, {"a": 1}),
+        (None, {}),
+        ("Fundy", {"value": "Fundy"}),
+        ([1], {"value": [1]}),
+        (5, {"value": 5}),
+    ],
+)
+def test_h9_an_anthropic_input_that_is_no_object_is_wrapped(given: Any, read: dict[str, Any]) -> None:
+    (call,) = claude_calls({"type": "tool_use", "id": "c1", "name": "tides", "input": given}).tool_calls
+
+    assert (call.arguments, call.problem) == (read, None)
+
+
+@pytest.mark.parametrize("given", [{"a": float("nan")}, {"a": "\ud800"}, {"n": 10**30}, {"d": DEEP}])
+def test_an_anthropic_input_that_could_not_be_sent_again_is_kept_as_text(given: Any) -> None:
+    (call,) = claude_calls({"type": "tool_use", "id": "c1", "name": "tides", "input": given}).tool_calls
+
+    assert call.arguments == {"raw": json.dumps(given)}
+    assert call.problem is not None
+    assert call.arguments["raw"].encode()
+
+
+def test_a_call_without_an_id_of_its_own_is_named_by_its_place() -> None:
+    """Always the same: a replay must find the result under it."""
+    nameless = openai_call("{}", None, id=None)
+    calls = [nameless, openai_call("{}"), openai_call("{}", id=""), openai_call("{}")]
+
+    first, again = openai_calls(*calls), openai_calls(*calls)
+
+    assert [call.call_id for call in first.tool_calls] == [
+        "call_0_unknown_tool",
+        "c1",
+        "call_2_tides",
+        "c1_3",
+    ]
+    assert first == again
+
+
+def test_a_forced_call_is_a_call_though_openai_calls_it_a_stop() -> None:
+    reply = openai_calls(openai_call("{}"), finish="stop")
+
+    assert (reply.finish, reply.finish_reason) == ("tool_calls", "stop")
+
+
+def test_a_call_that_was_cut_off_is_a_reply_that_was_cut_off() -> None:
+    openai = openai_calls(openai_call('{"a": '), finish="length")
+    claude = claude_calls(
+        {"type": "tool_use", "id": "c1", "name": "t", "input": {}}, stop_reason="max_tokens"
+    )
+
+    assert (openai.finish, claude.finish) == ("length", "length")
+    assert openai.tool_calls[0].arguments == {"raw": '{"a": '}
+
+
+def test_the_older_form_of_a_call_is_read() -> None:
+    reply = provider_for("litellm").decode(
+        {
+            "choices": [
+                {
+                    "finish_reason": "function_call",
+                    "message": {"content": None, "function_call": {"name": "tides", "arguments": "{}"}},
+                }
+            ]
+        }
+    )
+
+    assert [(call.call_id, call.name) for call in reply.tool_calls] == [("call_0_tides", "tides")]
+
+
+def test_i2_every_detail_of_the_usage_is_read() -> None:
+    usage = {
+        "prompt_tokens": 10,
+        "completion_tokens": 20,
+        "prompt_tokens_details": {"cached_tokens": 3, "cache_write_tokens": 4},
+        "completion_tokens_details": {
+            "reasoning_tokens": 5,
+            "accepted_prediction_tokens": 6,
+            "rejected_prediction_tokens": 7,
+            "audio_tokens": 8,
+        },
+    }
+
+    reply = provider_for("openai").decode({"choices": [{"message": {"content": "a"}}], "usage": usage})
+
+    assert reply.usage == TokenUsage(
+        prompt_tokens=10,
+        completion_tokens=20,
+        cached_tokens=3,
+        cache_creation_tokens=4,
+        reasoning_tokens=5,
+        accepted_prediction_tokens=6,
+        rejected_prediction_tokens=7,
+        audio_tokens=8,
+    )
+
+
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
     lambda inner: (
         st.lists(inner, max_size=3)
         | st.dictionaries(
             st.sampled_from(
-                ["choices", "message", "content", "usage", "error", "type", "text", "stop_reason", "x"]
+                [
+                    "choices",
+                    "message",
+                    "content",
+                    "usage",
+                    "error",
+                    "type",
+                    "text",
+                    "stop_reason",
+                    "tool_calls",
+                    "function",
+                    "arguments",
+                    "input",
+                    "id",
+                    "name",
+                ]
             ),
             inner,
             max_size=4,
@@ -198,10 +410,23 @@ JSON = st.recursive(
 )
 
 
-@given(JSON, st.sampled_from(["openai", "anthropic", "vllm", "litellm", "openrouter"]))
+CLIENTS = st.sampled_from(["openai", "anthropic", "vllm", "litellm", "openrouter"])
+
+
+@given(JSON, CLIENTS)
 def test_no_body_that_is_json_raises_anything_but_undecodable(value: object, client: str) -> None:
     with contextlib.suppress(Undecodable):
         provider_for(client).decode(value)
+
+
+@given(st.lists(JSON | st.fixed_dictionaries({"id": JSON, "function": JSON}), max_size=3), JSON)
+def test_no_calls_whatever_raise_and_all_can_be_written_again(calls: list[Any], given_input: Any) -> None:
+    blocks = [{"type": "tool_use", "id": call, "name": call, "input": given_input} for call in calls]
+
+    for reply in (openai_calls(*calls, function_call=given_input), claude_calls(*blocks)):
+        for call in reply.tool_calls:
+            assert ids.json_text([call.call_id, call.name, call.arguments]).encode()
+        assert len({call.call_id for call in reply.tool_calls}) == len(reply.tool_calls)
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ SCHEMA = {"type": "object", "properties": {"stars": {"type": "integer"}}, "requi
 
 
 def said(text: str, role: Any = "user") -> ChatMessage:
-    return ChatMessage(
+    return ChatMessage.cold(
         lineage_id=ids.lineage_id(INSTANT, role, text), created_at=INSTANT, role=role, content=text
     )
 
@@ -30,12 +30,12 @@ def said(text: str, role: Any = "user") -> ChatMessage:
 def conversation(*turns: str, history: tuple[ChatMessage, ...] = (), schema: bool = False) -> Conversation:
     born: dict[str, Any] = {"lineage_id": ids.lineage_id(INSTANT, "t"), "created_at": INSTANT}
     form = "structured_output" if schema else "text"
-    thread = ChatThread(
+    thread = ChatThread.cold(
         **born,
-        llm_config=LLMConfig(**born, client="openai", model="m", response_format=form),
+        llm_config=LLMConfig.cold(**born, client="openai", model="m", response_format=form),
         history=history,
         new_message=turns[0] if turns else None,
-        forced_output=StructuredTool(**born, json_schema=SCHEMA) if schema else None,
+        forced_output=StructuredTool.cold(**born, json_schema=SCHEMA) if schema else None,
     )
     return Conversation(
         thread_key="t", sample=0, generation=0, thread=thread, upcoming=tuple(said(turn) for turn in turns)
@@ -130,7 +130,7 @@ def test_the_same_answers_make_the_same_versions_at_any_time() -> None:
 
 def test_a_schema_never_reaches_the_network() -> None:
     with pytest.raises(ValueError, match=r"refers to|schema"):
-        StructuredTool(
+        StructuredTool.cold(
             lineage_id=ids.lineage_id(INSTANT, "s"),
             created_at=INSTANT,
             json_schema={"$ref": "http://127.0.0.1:9/schema.json"},

@@ -1,6 +1,6 @@
 -- Every version of everything: what all kinds have in common.
--- out: kind (ChatThread, ChatMessage, SystemPrompt, LLMConfig, CallableTool, StructuredTool), id, lineage_id,
---      parent_id, version_no, created_at, content_hash, mat_id
+-- out: kind (ChatThread, ChatMessage, SystemPrompt, LLMConfig, CallableTool, StructuredTool, Usage, a user's own
+--      class), id, lineage_id, parent_id, version_no, created_at, content_hash, mat_id
 
 create or replace view entity_version as
 select 'ChatThread' as kind, id, lineage_id, parent_id, version_no, created_at, content_hash, mat_id
@@ -16,4 +16,7 @@ select 'LLMConfig', id, lineage_id, parent_id, version_no, created_at, content_h
 from llm_config_version
 union all
 select kind, id, lineage_id, parent_id, version_no, created_at, content_hash, mat_id
-from tool_version;
+from tool_version
+union all
+select kind, id, lineage_id, parent_id, version_no, created_at, content_hash, mat_id
+from other_version;

@@ -21,7 +21,8 @@ with side as (
             {'field': 'use_history', 'value': cast(thread.use_history as varchar)},
             {'field': 'workflow_step', 'value': cast(thread.workflow_step as varchar)},
             {'field': 'generation', 'value': cast(thread.generation as varchar)},
-            {'field': 'meta', 'value': cast(thread.meta as varchar)}
+            {'field': 'meta', 'value': cast(thread.meta as varchar)},
+            {'field': 'extra', 'value': cast(thread.extra as varchar)}
         ] as fields
     from thread_version as thread
     left join system_prompt_version as prompt on prompt.id = thread.system_prompt_id

@@ -1,4 +1,5 @@
 -- Every conversation as it stands now, one row each, its messages in order.
+-- Those that programs hold through the library have neither dataset nor thread_key.
 -- out: dataset, partition_key, thread_key, sample, lineage_id, thread_id, model, n_messages,
 --      messages (list of role and content, oldest first, without the system prompt), system_prompt, meta,
 --      generation

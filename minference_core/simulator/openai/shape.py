@@ -86,12 +86,15 @@ _SPOKEN = {
 }
 
 
-def check_shape(body: Any) -> None:
+def check_shape(body: Any, shape: Shape = _BODY) -> None:
     """
+    Args:
+        shape: Chat Completions' own if not said.
+
     Raises:
         Refused: A part of the body is of the wrong JSON type.
     """
-    misfit = _BODY.misfit(body)
+    misfit = shape.misfit(body)
     if misfit is None:
         return
     where = _spelt(misfit)

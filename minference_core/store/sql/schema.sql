@@ -37,7 +37,8 @@ create table thread_version (
     workflow_step integer,
     request_key uuid,
     generation integer not null,
-    meta json
+    meta json,
+    extra json
 );
 comment on table thread_version is 'Conversations: one row per immutable version. Its messages are parent.messages[1:keep_n] || new_message_ids; the macro thread_messages(id) resolves them.';
 comment on column thread_version.id is 'This version, for ever: its content, its parent and its lineage make it.';
@@ -47,7 +48,7 @@ comment on column thread_version.version_no is 'Distance from the first version;
 comment on column thread_version.created_at is 'When it came to be; the same however often it is made again.';
 comment on column thread_version.content_hash is 'The same for equal content, whatever its history.';
 comment on column thread_version.mat_id is 'The materialization that first recorded it.';
-comment on column thread_version.dataset is 'The dataset whose thread spec asked for the conversation.';
+comment on column thread_version.dataset is 'The dataset whose thread spec asked for the conversation; null if a program that uses the library holds it.';
 comment on column thread_version.partition_key is 'The partition of the dataset.';
 comment on column thread_version.thread_key is 'The thread spec: unique in its partition.';
 comment on column thread_version.sample is 'Which of the conversations the spec asked for, from 0.';
@@ -66,6 +67,7 @@ comment on column thread_version.workflow_step is 'Where in the workflow this ve
 comment on column thread_version.request_key is 'The request whose answer made this version; null if no request did.';
 comment on column thread_version.generation is 'Which materialization''s worth of answers this version belongs to.';
 comment on column thread_version.meta is 'The meta_* columns of the thread spec, as an object.';
+comment on column thread_version.extra is 'Every other field that is set, by name; null if none is.';
 
 create table message_version (
     id uuid not null,
@@ -83,7 +85,10 @@ create table message_version (
     tool_call_id varchar,
     tool_call json,
     finish_reason varchar,
-    n_tokens integer
+    n_tokens integer,
+    extra json,
+    beside json,
+    refs json
 );
 comment on table message_version is 'Messages: one row per immutable version, stored once however many threads share it.';
 comment on column message_version.id is 'This version, for ever: its content, its parent and its lineage make it.';
@@ -99,9 +104,12 @@ comment on column message_version.reasoning is 'The thinking the model showed, w
 comment on column message_version.tool_name is 'The tool called, or the one this is the result of.';
 comment on column message_version.tool_id is 'tool_version.id of that tool.';
 comment on column message_version.tool_call_id is 'The provider''s id of the call.';
-comment on column message_version.tool_call is 'The call itself: name and arguments.';
+comment on column message_version.tool_call is 'The arguments of the call; of the first, if there are several.';
 comment on column message_version.finish_reason is 'Why the model stopped, in the provider''s words.';
 comment on column message_version.n_tokens is 'Tokens of this message, as the provider counted them.';
+comment on column message_version.extra is 'Every other field that is set, by name; null if none is.';
+comment on column message_version.beside is 'Where it was said first and what it cost, which are no part of the id; null for a dataset''s messages, whose exchanges say it.';
+comment on column message_version.refs is 'JSON pointers to the ids of versions in extra and beside; null if there are none.';
 
 create table system_prompt_version (
     id uuid not null,
@@ -112,7 +120,8 @@ create table system_prompt_version (
     content_hash uuid not null,
     mat_id uuid not null,
     name varchar,
-    content varchar not null using compression zstd
+    content varchar not null using compression zstd,
+    extra json
 );
 comment on table system_prompt_version is 'System prompts: one row per immutable version.';
 comment on column system_prompt_version.id is 'This version, for ever: its content, its parent and its lineage make it.';
@@ -124,6 +133,7 @@ comment on column system_prompt_version.content_hash is 'The same for equal cont
 comment on column system_prompt_version.mat_id is 'The materialization that first recorded it.';
 comment on column system_prompt_version.name is 'A name given by the user.';
 comment on column system_prompt_version.content is 'The prompt, verbatim.';
+comment on column system_prompt_version.extra is 'Every other field that is set, by name; null if none is.';
 
 create table llm_config_version (
     id uuid not null,
@@ -134,7 +144,7 @@ create table llm_config_version (
     content_hash uuid not null,
     mat_id uuid not null,
     client varchar not null,
-    model varchar not null,
+    model varchar,
     max_tokens integer not null,
     temperature double,
     response_format varchar not null,
@@ -149,7 +159,7 @@ comment on column llm_config_version.created_at is 'When it came to be; the same
 comment on column llm_config_version.content_hash is 'The same for equal content, whatever its history.';
 comment on column llm_config_version.mat_id is 'The materialization that first recorded it.';
 comment on column llm_config_version.client is 'openai, anthropic, vllm, litellm or openrouter.';
-comment on column llm_config_version.model is 'The model''s name as it was asked for.';
+comment on column llm_config_version.model is 'The model''s name as it was asked for; null if none is set yet.';
 comment on column llm_config_version.max_tokens is 'The longest reply allowed, in tokens.';
 comment on column llm_config_version.temperature is 'Null: the provider''s default.';
 comment on column llm_config_version.response_format is 'text, json_beg, json_object, structured_output, tool, auto_tools or workflow.';
@@ -167,7 +177,8 @@ create table tool_version (
     name varchar not null,
     description varchar,
     json_schema json not null,
-    callable_text varchar
+    callable_text varchar,
+    extra json
 );
 comment on table tool_version is 'Tools: one row per immutable version.';
 comment on column tool_version.id is 'This version, for ever: its content, its parent and its lineage make it.';
@@ -182,6 +193,35 @@ comment on column tool_version.name is 'The name the model calls it by.';
 comment on column tool_version.description is 'What the model is told about it.';
 comment on column tool_version.json_schema is 'The JSON schema of its input, or of the structured output.';
 comment on column tool_version.callable_text is 'The source of the function, for a CallableTool.';
+comment on column tool_version.extra is 'Every other field that is set, by name; null if none is.';
+
+create table other_version (
+    id uuid not null,
+    lineage_id uuid not null,
+    parent_id uuid,
+    version_no integer not null,
+    created_at timestamp not null,
+    content_hash uuid not null,
+    mat_id uuid not null,
+    kind varchar not null,
+    module varchar not null,
+    record json not null using compression zstd,
+    beside json,
+    refs json
+);
+comment on table other_version is 'Everything else that has versions, users'' own kinds included: one row per immutable version.';
+comment on column other_version.id is 'This version, for ever: its content, its parent and its lineage make it.';
+comment on column other_version.lineage_id is 'All versions of one thing share it.';
+comment on column other_version.parent_id is 'The version it came from; null for the first of its lineage.';
+comment on column other_version.version_no is 'Distance from the first version; branches repeat it.';
+comment on column other_version.created_at is 'When it came to be; the same however often it is made again.';
+comment on column other_version.content_hash is 'The same for equal content, whatever its history.';
+comment on column other_version.mat_id is 'The materialization that first recorded it.';
+comment on column other_version.kind is 'The name of its class.';
+comment on column other_version.module is 'The Python module that defined the class when it was saved.';
+comment on column other_version.record is 'Its fields by name, those at their default left out; another version in it is its id.';
+comment on column other_version.beside is 'Facts that are no part of the id; null if there are none.';
+comment on column other_version.refs is 'JSON pointers to the ids of versions in record and beside; null if there are none.';
 
 create table exchange (
     id uuid not null,
@@ -303,7 +343,7 @@ comment on column tool_run.generation is 'Which materialization''s worth of answ
 
 create table materialization (
     mat_id uuid not null,
-    dataset varchar not null,
+    dataset varchar,
     asset_key varchar not null,
     partition_key varchar not null,
     generation integer not null,
@@ -313,17 +353,17 @@ create table materialization (
     n_threads bigint not null,
     n_exchanges bigint not null
 );
-comment on table materialization is 'One row per materialization of a partition''s versions.';
-comment on column materialization.mat_id is 'From what was materialized: the same inputs and code give the same id.';
-comment on column materialization.dataset is 'The dataset.';
-comment on column materialization.asset_key is 'The Dagster asset.';
-comment on column materialization.partition_key is 'The partition of the dataset.';
-comment on column materialization.generation is 'The latest generation of answers in it.';
-comment on column materialization.run_id is 'The run that made it first.';
+comment on table materialization is 'One row per materialization of a partition''s versions, and one per session of a program that saves to the store through the library.';
+comment on column materialization.mat_id is 'From what was materialized: the same inputs and code give the same id. A session''s is its own.';
+comment on column materialization.dataset is 'The dataset; null for a session.';
+comment on column materialization.asset_key is 'The Dagster asset; library for a session.';
+comment on column materialization.partition_key is 'The partition of the dataset; the day a session began, UTC.';
+comment on column materialization.generation is 'The latest generation of answers in it; 0 for a session.';
+comment on column materialization.run_id is 'The run that made it first; the process of a session.';
 comment on column materialization.code_version is 'The version of the code that made it.';
-comment on column materialization.committed_at is 'When it was made.';
-comment on column materialization.n_threads is 'How many conversations it covers.';
-comment on column materialization.n_exchanges is 'How many attempts it covers.';
+comment on column materialization.committed_at is 'When it was made; when a session began.';
+comment on column materialization.n_threads is 'How many conversations it covers; 0 for a session, which saves as it goes.';
+comment on column materialization.n_exchanges is 'How many attempts it covers; 0 for a session.';
 
 create table thread_head (
     lineage_id uuid not null,
@@ -333,7 +373,7 @@ create table thread_head (
     moved_at timestamp not null,
     error_class varchar
 );
-comment on table thread_head is 'A log: which version each materialization left as the current one of a conversation. The view thread_current reads it.';
+comment on table thread_head is 'A log: which version each materialization left as the current one of a dataset''s conversation. The view thread_current reads it.';
 comment on column thread_head.lineage_id is 'thread_version.lineage_id';
 comment on column thread_head.thread_id is 'thread_version.id that became current.';
 comment on column thread_head.mat_id is 'The materialization that made it so.';

@@ -7,8 +7,10 @@ from typing import Any
 import duckdb
 import pytest
 
+from minference_core.entities import EntityRegistry
 from minference_core.store import connect
 
+from .saved import attached
 from .small_store import IDS, make, named
 
 Ask = Callable[[str], list[Any]]
@@ -71,3 +73,15 @@ def _on_the_command_line(published: Path, query: str) -> list[str]:
 
 def _as_text(query: str) -> str:
     return f"select cast(columns(*) as varchar) from ({query})"  # noqa: S608  (a test's own query)
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    return tmp_path / "data"
+
+
+@pytest.fixture
+def registry(data: Path) -> Iterator[EntityRegistry]:
+    """The current registry, with a store behind it."""
+    with attached(data) as own:
+        yield own

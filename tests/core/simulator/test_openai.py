@@ -325,10 +325,10 @@ def test_a_body_that_is_not_json_is_a_400(ask: Asker) -> None:
 
 
 def test_another_path_is_a_404(ask: Asker) -> None:
-    response = ask.http.post("/v1/embeddings", json={})
+    response = ask.http.post("/v1/images/generations", json={})
 
     assert response.status_code == 404
-    assert "Invalid URL (POST /v1/embeddings)" in error(response)["message"]
+    assert "Invalid URL (POST /v1/images/generations)" in error(response)["message"]
 
 
 def test_health_and_models_answer(ask: Asker) -> None:

@@ -16,27 +16,45 @@ class Capabilities:
     """What one model takes in a request."""
 
     sampling: bool = True  # temperature and top_p
+    temperature_with_top_p: bool = True  # both in one request
+    penalties: bool = True
     stop: bool = True
     seed: bool = True
     reasoning_effort: bool = False
     structured_output: bool = True
+    tools_with_effort: bool = True  # function tools in a request that also asks for reasoning
+    prefill: bool = False  # goes on from a last assistant message
 
 
-_OPENAI_REASONING = Capabilities(sampling=False, stop=False, reasoning_effort=True)
-_CLAUDE_4_6 = Capabilities(seed=False, reasoning_effort=True)
+_OPENAI_NEWEST = Capabilities(
+    sampling=False, penalties=False, stop=False, reasoning_effort=True, tools_with_effort=False
+)
+_OPENAI_REASONING = replace(_OPENAI_NEWEST, tools_with_effort=True)
+_CLAUDE_4_6 = Capabilities(penalties=False, seed=False, reasoning_effort=True, temperature_with_top_p=False)
 _CLAUDE_NEWEST = replace(_CLAUDE_4_6, sampling=False)
-_CLAUDE_4_5 = replace(_CLAUDE_4_6, reasoning_effort=False)
-_CLAUDE_OLD = replace(_CLAUDE_4_5, structured_output=False)
+_CLAUDE_4_5 = replace(_CLAUDE_4_6, reasoning_effort=False, prefill=True)
+_CLAUDE_OLD = replace(_CLAUDE_4_5, structured_output=False, temperature_with_top_p=True)
 _OPEN_SERVER = Capabilities(reasoning_effort=True)  # passes on what the model behind it takes
 
 # The longest matching prefix wins; "" is the model nobody has listed.
 _BY_PREFIX: dict[str, dict[str, Capabilities]] = {
     "openai": {
-        "": _OPENAI_REASONING,
+        "": _OPENAI_NEWEST,
         "gpt-3.5": Capabilities(structured_output=False),
-        "gpt-4": Capabilities(),
+        "gpt-4": Capabilities(structured_output=False),
+        "gpt-4o": Capabilities(),
+        "gpt-4.": Capabilities(),
         "chatgpt-4o": Capabilities(),
+        "ft:gpt-3.5": Capabilities(structured_output=False),
         "ft:gpt-4": Capabilities(),
+        "o1": _OPENAI_REASONING,
+        "o3": _OPENAI_REASONING,
+        "o4": _OPENAI_REASONING,
+        "gpt-5": _OPENAI_REASONING,
+        "gpt-5.": _OPENAI_NEWEST,
+        "gpt-5.1": _OPENAI_REASONING,
+        "gpt-5.2": _OPENAI_REASONING,
+        "gpt-5.3": _OPENAI_REASONING,
     },
     "anthropic": {
         "": _CLAUDE_NEWEST,
@@ -53,13 +71,14 @@ _BY_PREFIX: dict[str, dict[str, Capabilities]] = {
         "claude-sonnet-4-6": _CLAUDE_4_6,
         "claude-haiku-4-5": _CLAUDE_4_5,
     },
-    "vllm": {"": _OPEN_SERVER},
-    "litellm": {"": _OPEN_SERVER},
+    "vllm": {"": replace(_OPEN_SERVER, prefill=True)},
+    "litellm": {"": replace(_OPEN_SERVER, prefill=True)},
     "openrouter": {"": _OPEN_SERVER},
 }
 
 
-def capabilities(client: str, model: str) -> Capabilities:
+def capabilities(client: str, model: str | None) -> Capabilities:
     """What `model` takes when `client` serves it."""
     families = _BY_PREFIX[client]
-    return families[max((prefix for prefix in families if model.startswith(prefix)), key=len)]
+    name = model or ""
+    return families[max((prefix for prefix in families if name.startswith(prefix)), key=len)]

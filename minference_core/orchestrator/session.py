@@ -1,0 +1,133 @@
+"""
+The engines of an orchestrator, open for as long as anyone on an event loop asks with them.
+
+All runs of one loop share them, and with them the limits; the next run on another loop begins where
+their pace left off.
+"""
+
+import asyncio
+import shutil
+import threading
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import uuid4
+from weakref import WeakKeyDictionary
+
+from minference_core.engine import Engine, Gate, History, Journal, Lane, RunStats, Transport
+
+__all__ = ["Session", "Sessions"]
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """What the runs of one loop share: connections, a journal, and the pace of each lane."""
+
+    lanes: Mapping[str, Lane]
+    transports: Mapping[str, Transport]
+    gates: Mapping[str, Gate]
+    journal: Journal
+    history: History
+    run_id: str
+
+    def engine(self, client: str, stop: asyncio.Event) -> Engine:
+        """An engine for one run: what stops that, or its lane, stops no other."""
+        return Engine(
+            self.lanes[client],
+            self.transports[client],
+            self.journal,
+            self.history,
+            RunStats(),
+            run_id=self.run_id,
+            stop=stop,
+            gate=self.gates[client],
+        )
+
+
+@dataclass(slots=True)
+class _Shared:
+    """One loop's session and how many runs use it."""
+
+    gates: Mapping[str, Gate]
+    changing: asyncio.Lock = field(default_factory=asyncio.Lock)
+    users: int = 0
+    session: Session | None = None
+    closing: AsyncExitStack = field(default_factory=AsyncExitStack)
+
+
+class Sessions:
+    """The sessions of one orchestrator, one for each event loop that it is used on."""
+
+    def __init__(self, lanes: Mapping[str, Lane], cache_folder: Path, *, keep: bool) -> None:
+        """
+        Args:
+            lanes: By client.
+            cache_folder: Where the journals of answers go, in a folder of this orchestrator's own.
+            keep: Leave them there; without it they are deleted once their answers are delivered.
+        """
+        self._lanes = lanes
+        self._keep = keep
+        self._name = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{uuid4().hex[:8]}"
+        self._cache_folder = cache_folder
+        self._guard = threading.Lock()
+        self._by_loop: WeakKeyDictionary[asyncio.AbstractEventLoop, _Shared] = WeakKeyDictionary()
+        self._latest: Mapping[str, Gate] = {}
+
+    @property
+    def folder(self) -> Path:
+        """Where this orchestrator's journals are."""
+        return self._cache_folder / self._name
+
+    @asynccontextmanager
+    async def use(self) -> AsyncIterator[Session]:
+        """
+        The session of the running loop.
+
+        Raises:
+            JournalError: The cache folder cannot be written.
+        """
+        shared = self._shared()
+        async with shared.changing:
+            if shared.session is None:
+                shared.session = await self._open(shared)
+            shared.users += 1
+        try:
+            yield shared.session
+        finally:
+            async with shared.changing:
+                shared.users -= 1
+                if shared.users == 0:
+                    shared.session = None
+                    await shared.closing.aclose()
+
+    def _shared(self) -> _Shared:
+        with self._guard:
+            loop = asyncio.get_running_loop()
+            if loop not in self._by_loop:
+                gates = {
+                    client: Gate(lane.limits, after=self._latest.get(client))
+                    for client, lane in self._lanes.items()
+                }
+                self._by_loop[loop] = _Shared(gates)
+                self._latest = gates
+            return self._by_loop[loop]
+
+    async def _open(self, shared: _Shared) -> Session:
+        run_id = uuid4().hex
+        folder = self.folder / run_id  # its own, as a journal has one writer
+        shared.closing.callback(self._close, folder)
+        journal = await shared.closing.enter_async_context(Journal(folder, run_id))
+        transports = {
+            client: await shared.closing.enter_async_context(Transport(timeout_s=lane.timeout_s))
+            for client, lane in self._lanes.items()
+        }
+        return Session(self._lanes, transports, shared.gates, journal, History(folder), run_id)
+
+    def _close(self, folder: Path) -> None:
+        if self._keep:
+            return
+        shutil.rmtree(folder, ignore_errors=True)
+        if self.folder.exists() and not any(self.folder.iterdir()):
+            self.folder.rmdir()

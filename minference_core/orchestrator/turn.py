@@ -1,0 +1,177 @@
+"""One thread's turn: from the warm object to the request, and from the answer back into it."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from uuid import UUID
+
+import orjson
+
+from minference_core import ids
+from minference_core.conversations.calls import run_calls
+from minference_core.entities import EntityRegistry
+from minference_core.errors import ErrorClass
+from minference_core.providers import Unsupported
+from minference_core.requests import (
+    Attempt,
+    PreparedRequest,
+    ProcessedOutput,
+    RawOutput,
+    json_object_of,
+    prepare,
+    price,
+)
+from minference_core.threads import (
+    ChatThread,
+    Conversation,
+    Reply,
+    Verdict,
+    apply,
+    judge,
+    next_request,
+    usage_of,
+)
+
+__all__ = ["Turn", "failed", "version_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A thread that is about to be asked for its next reply."""
+
+    thread: ChatThread
+    request: PreparedRequest
+
+    @classmethod
+    def begin(cls, thread: ChatThread, given: ChatThread, nth: int) -> "Turn | ProcessedOutput":
+        """
+        Make a thread ready to be sent; its outcome, if there is nothing to send.
+
+        Args:
+            thread: The warm thread.
+            given: The version of it that is asked.
+            nth: How often that version has been listed before in this run.
+        """
+        now = Conversation(thread_key="", sample=nth, generation=0, thread=given, asker=_asker(thread, nth))
+        try:
+            ready = next_request(now, at=datetime.now(UTC))
+            if ready is None:
+                return _nothing_to_ask(thread)
+            request = prepare(ready)
+        except Unsupported as exc:
+            return failed(thread, ErrorClass.BAD_REQUEST, str(exc))
+        EntityRegistry.register(ready.thread)
+        return cls(thread, request)
+
+    async def end(self, attempt: Attempt) -> ProcessedOutput:
+        """Carry out what the reply asks for, and bring the thread to where it is then."""
+        meaning = self.request.interpret(attempt)
+        if meaning.reply is None:
+            return self._output(attempt, error=meaning.error, message=meaning.message)
+        reply, sent = meaning.reply, self.request.conversation
+        results = await run_calls(sent.thread, reply)
+        after = apply(sent, reply, at=attempt.finished_at, results=results)
+        EntityRegistry.register(after.thread)
+        self.thread.follow(after.thread)
+        verdict = judge(sent.thread, reply)
+        return self._output(attempt, reply, verdict, error=verdict.error, message=verdict.message)
+
+    def _output(
+        self,
+        attempt: Attempt,
+        reply: Reply | None = None,
+        verdict: Verdict | None = None,
+        *,
+        error: ErrorClass | None,
+        message: str | None,
+    ) -> ProcessedOutput:
+        raw = self._raw(attempt, message)
+        config = self.request.thread.llm_config
+        fields = {}
+        if reply is not None and verdict is not None:
+            cost = price(config.client, config.model or "", reply.usage).usd
+            fields = {
+                "content": reply.text or None,
+                "reasoning": reply.reasoning,
+                "json_object": json_object_of(self.request.thread, reply, verdict),
+                "usage": usage_of(reply),
+                "cost_usd": None if cost is None else float(cost),
+            }
+        return ProcessedOutput.cold(
+            **fields,
+            error=None if error is None else message or str(error),
+            error_class=error,
+            time_taken=raw.time_taken if attempt.number else 0.0,
+            llm_client=config.client,
+            raw_output=raw,
+            chat_thread_id=self.request.thread.id,
+            chat_thread_live_id=self.thread.live_id,
+        )
+
+    def _raw(self, attempt: Attempt, message: str | None) -> RawOutput:
+        return RawOutput.cold(
+            raw_result=_result(attempt, message),
+            completion_kwargs=self.request.wire.body,
+            start_time=attempt.first_sent_at.timestamp(),
+            end_time=attempt.finished_at.timestamp(),
+            chat_thread_id=self.request.thread.id,
+            chat_thread_live_id=self.thread.live_id,
+            client=self.request.thread.llm_config.client,
+        )
+
+
+def failed(thread: ChatThread, error: ErrorClass, message: str) -> ProcessedOutput:
+    """The outcome of a thread for which nothing was sent; it is as it was, and can be run again."""
+    return _unsent(thread, error=message, error_class=error)
+
+
+def _nothing_to_ask(thread: ChatThread) -> ProcessedOutput:
+    steps = thread.workflow_step
+    if steps is not None and steps == len(thread.tools):
+        return _unsent(thread)  # all of a workflow's steps are done: nothing is wrong
+    return failed(thread, ErrorClass.BAD_REQUEST, "there is nothing to answer: set new_message")
+
+
+def _unsent(
+    thread: ChatThread, *, error: str | None = None, error_class: ErrorClass | None = None
+) -> ProcessedOutput:
+    now = datetime.now(UTC).timestamp()
+    version, live_id = version_of(thread).id, thread.live_id
+    return ProcessedOutput.cold(
+        error=error,
+        error_class=error_class,
+        time_taken=0.0,
+        llm_client=thread.llm_config.client,
+        raw_output=RawOutput.cold(
+            raw_result={} if error is None else {"error": error},
+            completion_kwargs={},
+            start_time=now,
+            end_time=now,
+            chat_thread_id=version,
+            chat_thread_live_id=live_id,
+            client=thread.llm_config.client,
+        ),
+        chat_thread_id=version,
+        chat_thread_live_id=live_id,
+    )
+
+
+def version_of(thread: ChatThread) -> ChatThread:
+    """The version that a warm thread was when it was last registered."""
+    version = thread.cold_snapshot
+    assert version is not None  # noqa: S101 (every warm thread was registered when it was made)
+    return version
+
+
+def _asker(thread: ChatThread, nth: int) -> UUID:
+    """Tells the replies to a version apart by the object, and by its place, that they were made for."""
+    return ids.hash_uuid(thread.live_id, nth)
+
+
+def _result(attempt: Attempt, message: str | None) -> dict[str, object]:
+    if attempt.body is None:
+        return {"error": message or "no answer came"}
+    try:
+        body = orjson.loads(attempt.body)
+    except orjson.JSONDecodeError:
+        body = attempt.body
+    return body if isinstance(body, dict) else {"body": body}
