@@ -343,7 +343,7 @@ class Entity(BaseModel, Versioned):
     def _check_editable(self, name: str) -> None:
         if self._warmth is None:
             raise ImmutableVersion(
-                f"{type(self).__name__} {str(self.id)[:8]} is an immutable version: "
+                f"{type(self).__name__} {str(self.id)[-8:]} is an immutable version: "
                 f"EntityRegistry.get(id) gives a copy to edit, fork(…) the next version"
             )
         if name in BOOKKEEPING or name in ("id", "live_id", "old_ids"):
@@ -651,7 +651,8 @@ def _reference(value: object) -> Any:
         case Entity():
             return _id_text(value)
         case BaseModel():
-            return value.model_dump(mode="json", exclude_defaults=True)
+            # In full: a default may be what tells it from a value of another class.
+            return value.model_dump(mode="json")
         case list() | tuple():
             return [_id_text(item) if isinstance(item, Entity) else _reference(item) for item in value]
         case dict():

@@ -32,7 +32,8 @@ def plain(value: Any, at: str, pointers: list[str]) -> Any:
             pointers.append(at)
             return str(value.id)
         case BaseModel():
-            return value.model_dump(mode="json", exclude_defaults=True)
+            # In full: a default may be what tells it from a value of another class.
+            return value.model_dump(mode="json")
         case list() | tuple():
             return _items(value, at, pointers)
         case dict():

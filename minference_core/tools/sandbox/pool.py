@@ -1,7 +1,7 @@
 """
 The processes of all tools made from text: which are at hand, and how many there may be.
 
-A text never shares a process with another one. Starting one costs a third of a second, so it is kept for
+A text never shares a process with another one. Starting one costs a sixth of a second, so it is kept for
 the next call; what a call leaves behind in it may or may not be there in the next.
 """
 
@@ -9,15 +9,17 @@ import asyncio
 import os
 import threading
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future
+from functools import partial
 from typing import Any
 
 from minference_core.tools.sandbox.limits import SandboxLimits
 from minference_core.tools.sandbox.process import ToolProcess
+from minference_core.tools.sandbox.turns import Turns
 
 __all__ = ["ProcessPool", "pool"]
 
-# Calls under way at once: of all texts, and of one, so that one that hangs leaves room for others.
+# Calls under way at once: of all texts, and of one.
 _AT_ONCE = 8
 _OF_ONE_TEXT = 4
 # Processes kept for the next call, about 30 MB each.
@@ -36,59 +38,61 @@ class ProcessPool:
 
     def __init__(self, *, kept: int = _KEPT) -> None:
         self._kept = kept
-        self._room = threading.BoundedSemaphore(_AT_ONCE)
-        self._room_of: dict[str, threading.BoundedSemaphore] = {}
+        self._turns: Turns[dict[str, Any]] = Turns(at_once=_AT_ONCE, of_one=_OF_ONE_TEXT)
         self._lock = threading.Lock()
         self._idle: list[tuple[_Key, ToolProcess]] = []  # oldest first
-        self._threads = ThreadPoolExecutor(2 * _AT_ONCE, thread_name_prefix="minference-sandbox-call")
 
     def ask(
-        self,
-        key: _Key,
-        do: str,
-        arguments: Mapping[str, Any],
-        *,
-        called: str,
-        timeout_s: float | None = None,
-        call: "Call | None" = None,
+        self, key: _Key, do: str, arguments: Mapping[str, Any], *, called: str, timeout_s: float | None = None
     ) -> dict[str, Any]:
-        """
-        Ask a process of that text, waiting for room first; see `ToolProcess.ask`.
-
-        Args:
-            call: Lets another thread end it.
-        """
-        with self._lock:
-            room = self._room_of.setdefault(key[0], threading.BoundedSemaphore(_OF_ONE_TEXT))
-        with room, self._room:
-            process = self._take(key) or ToolProcess(*key, called=called)
-            call = call or Call()
-            call.begin(process)
-            try:
-                return process.ask(do, arguments, called=called, timeout_s=timeout_s)
-            finally:
-                call.end()
-                self._put_back(key, process)
+        """Ask a process of that text when it is its turn, and wait; see `ToolProcess.ask`."""
+        call = _Call()
+        try:
+            return self._submit(call, key, do, arguments, called, timeout_s).result()
+        except BaseException:  # Ctrl-C, above all
+            call.give_up()
+            raise
 
     async def aask(
-        self,
-        key: _Key,
-        do: str,
-        arguments: Mapping[str, Any],
-        *,
-        called: str,
-        timeout_s: float | None = None,
+        self, key: _Key, do: str, arguments: Mapping[str, Any], *, called: str, timeout_s: float | None = None
     ) -> dict[str, Any]:
         """As `ask`; a caller that is cancelled ends the call."""
-        call = Call()
-        waiting = self._threads.submit(
-            self.ask, key, do, arguments, called=called, timeout_s=timeout_s, call=call
-        )
+        call = _Call()
         try:
-            return await asyncio.wrap_future(waiting)
+            return await asyncio.wrap_future(self._submit(call, key, do, arguments, called, timeout_s))
         except asyncio.CancelledError:
             call.give_up()
             raise
+
+    def _submit(
+        self,
+        call: "_Call",
+        key: _Key,
+        do: str,
+        arguments: Mapping[str, Any],
+        called: str,
+        timeout_s: float | None,
+    ) -> Future[dict[str, Any]]:
+        work = partial(self._ask, call, key, do, arguments, called=called, timeout_s=timeout_s)
+        return self._turns.submit(key[0], work)
+
+    def _ask(
+        self,
+        call: "_Call",
+        key: _Key,
+        do: str,
+        arguments: Mapping[str, Any],
+        *,
+        called: str,
+        timeout_s: float | None,
+    ) -> dict[str, Any]:
+        process = self._take(key) or ToolProcess(*key, called=called)
+        call.begin(process)
+        try:
+            return process.ask(do, arguments, called=called, timeout_s=timeout_s)
+        finally:
+            call.end()
+            self._put_back(key, process)
 
     def _take(self, key: _Key) -> ToolProcess | None:
         with self._lock:
@@ -112,7 +116,7 @@ class ProcessPool:
             old.close()
 
 
-class Call:
+class _Call:
     """One call under way, for those who may want to end it."""
 
     def __init__(self) -> None:

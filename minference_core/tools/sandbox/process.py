@@ -13,6 +13,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -214,12 +215,14 @@ class _Starter:
     """
 
     threads: ThreadPoolExecutor | None = None
+    lock = threading.Lock()
 
 
 def _starter() -> ThreadPoolExecutor:
-    if _Starter.threads is None:
-        _Starter.threads = ThreadPoolExecutor(max_workers=1, thread_name_prefix="minference-sandbox")
-    return _Starter.threads
+    with _Starter.lock:
+        if _Starter.threads is None:
+            _Starter.threads = ThreadPoolExecutor(max_workers=1, thread_name_prefix="minference-sandbox")
+        return _Starter.threads
 
 
 def _warn(missing: object) -> None:
@@ -238,6 +241,7 @@ def _kill_all() -> None:
 
 def _after_fork() -> None:
     _Starter.threads = None
+    _Starter.lock = threading.Lock()
     for process in _alive:
         process.let_go()
     _alive.clear()
