@@ -14,6 +14,7 @@ from typing import Any
 from uuid import UUID
 
 import duckdb
+from pydantic import TypeAdapter, ValidationError
 
 from minference_core.entities import Entity, kind_named
 from minference_core.errors import StoreError
@@ -244,13 +245,26 @@ def _checked(version_id: UUID, row: _Row, made: dict[UUID, Entity]) -> Entity:
             f"imported: import {row.columns['module']} first"
         )
     try:
-        version = kind.cold(**row.fields(made))
+        version = _made(kind, row.fields(made))
         found: object = version.id
     except _DAMAGE as error:
         raise StoreError(f"{_complaint(kind, version_id)}: {error}") from error
     if found != version_id:
         raise StoreError(f"{_complaint(kind, version_id)}: what it says now is {found}")
     return version
+
+
+def _made(kind: type[Entity], fields: dict[str, Any]) -> Entity:
+    try:
+        return kind.cold(**fields)
+    except ValidationError:
+        # A strict class takes no text for a time: JSON has fewer types than Python.
+        types: dict[str, Any] = {name: field.annotation for name, field in kind.model_fields.items()}
+        typed = {
+            name: TypeAdapter(types[name]).validate_python(value, strict=False) if name in types else value
+            for name, value in fields.items()
+        }
+        return kind.cold(**typed)
 
 
 def _complaint(kind: type[Entity], version_id: UUID) -> str:

@@ -95,9 +95,7 @@ class ConversationMaker:
         key = (kind, ids.canonical_json(fields))
         if key not in self._shared:
             lineage = self._lineage(kind.entity_kind, str(ids.hash_uuid(kind.entity_kind, dict(fields))))
-            self._shared[key] = kind.cold(
-                lineage_id=lineage, created_at=self._partition.instant, **fields
-            )
+            self._shared[key] = kind.cold(lineage_id=lineage, created_at=self._partition.instant, **fields)
         return self._shared[key]  # type: ignore[no-any-return]
 
     def _lineage(self, *names: str | int) -> Any:

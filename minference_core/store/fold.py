@@ -93,7 +93,8 @@ class Store:
             raise StoreError(
                 "damaged segments were moved aside, everything else is in the store: "
                 + "; ".join(tally.rejected)
-                + ". Materialize their partitions again, then delete the moved folders"
+                + ". Materialize their partitions again, then delete the moved folders; of a library-… folder"
+                + " there is no other copy: rename it back once it is repaired"
             )
         return FoldReport(tally.segments, tally.already, dict(tally.added), tally.published, busy)
 

@@ -24,7 +24,7 @@ from minference_core.threads import (
     Usage,
 )
 from minference_core.tools import CallableRegistry, CallableTool, StructuredTool
-from tests.core.lineage.kinds import Colour, Corner, Leaf, RareLeaf, Spot, Twig
+from tests.core.lineage.kinds import Bark, Colour, Corner, Leaf, RareLeaf, Spot, StrictSpot, Twig
 from tests.core.lineage.saved import assert_same, attached, cold, in_a_new_process, said
 
 NOON = datetime(2026, 11, 16, 12, tzinfo=UTC)
@@ -151,6 +151,9 @@ KINDS: dict[str, Callable[[], Entity]] = {
     "an object": lambda: GeneratedJsonObject(name="o", object={"a": {"b": []}}, tool_call_id="c"),
     "a user's own kind": _twig,
     "a user's own kind with nothing": Twig,
+    "a user's own strict kind": lambda: Bark(
+        seen=NOON, leaves=[Leaf(text="x")], spot=StrictSpot(at=NOON, shade=Colour.BLUE, marks=(1,))
+    ),
     "a subclass": lambda: RareLeaf(price=Decimal("1E+3")),
 }
 

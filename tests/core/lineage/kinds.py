@@ -6,7 +6,7 @@ from enum import Enum
 from typing import Any, ClassVar, NamedTuple
 from uuid import UUID
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from minference_core.entities import Entity
 
@@ -75,3 +75,18 @@ class Twig(Entity):
     found_by: Leaf | None = None
     found_on: datetime | None = None
     looks: int = 1
+
+
+class StrictSpot(Spot):
+    model_config = ConfigDict(strict=True)
+
+
+class Bark(Entity):
+    """Takes each value as its own type only, and so do the plain values in it."""
+
+    entity_kind: ClassVar[str] = "StoredBark"
+    model_config = ConfigDict(strict=True)
+
+    seen: datetime | None = None
+    leaves: list[Leaf] = Field(default_factory=list)
+    spot: StrictSpot | None = None

@@ -100,6 +100,22 @@ def test_a_damaged_row_is_reported(
         EntityStore(data).load(last.id)
 
 
+def test_a_damaged_row_stands_in_the_way_of_no_other(data: Path) -> None:
+    leaves = [cold(Leaf(text=text)) for text in "abc"]
+    store = EntityStore(data)
+    store.save(leaves)
+    store.fold()
+    with duckdb.connect(str(data / "minference.duckdb")) as connection:
+        connection.execute("update other_version set record = '{}' where id = ?", [leaves[1].id])
+    other = EntityStore(data)
+    assert other.ids_of(Leaf) == [leaf.id for leaf in leaves]
+
+    assert_same(other.load(leaves[0].id), leaves[0])
+    with pytest.raises(StoreError, match=str(leaves[1].id)):
+        other.load(leaves[1].id)
+    assert_same(other.load(leaves[2].id), leaves[2])
+
+
 def test_a_file_that_is_damaged_is_a_clear_error(data: Path) -> None:
     store = EntityStore(data)
     store.save([cold(Twig())])

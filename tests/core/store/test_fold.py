@@ -155,6 +155,26 @@ def test_a_segment_that_arrives_during_the_fold_is_not_left_behind(
     assert numbers(store) == [1, 2]
 
 
+def test_a_segment_waits_until_it_is_published(
+    store: Store, inbox: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A reader that finds an empty inbox must find everything in the published file."""
+    put(inbox, "one", 1)
+
+    def full(private: Path, published: Path) -> None:
+        raise OSError("no space left")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("minference_core.store.fold.publish", full)
+        with pytest.raises(OSError, match="no space"):
+            store.fold()
+
+    assert [path.name for path in inbox.iterdir()] == ["one"]
+    assert store.fold() == FoldReport(already=1, published=True)
+    assert numbers(store) == [1]
+    assert list(inbox.iterdir()) == []
+
+
 def test_leftovers_of_a_crash_are_swept(data: Path, store: Store, inbox: Path) -> None:
     for leftover in (inbox / ".tmp-old-1-aa", inbox / ".rejected-old"):
         leftover.mkdir(parents=True)
