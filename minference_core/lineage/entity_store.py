@@ -25,10 +25,10 @@ from minference_core.entities import Entity
 from minference_core.errors import StoreError
 from minference_core.lineage.install import definitions
 from minference_core.lineage.reading import Reader
-from minference_core.lineage.rows import Row, entity_row, naive_utc, thread_row
+from minference_core.lineage.rows import Row, entity_row, kept_with_its_message, naive_utc, thread_row
 from minference_core.store import Store, connect, table, write_segment
 from minference_core.store.segments import waiting
-from minference_core.threads import ChatThread
+from minference_core.threads import ChatMessage, ChatThread
 
 __all__ = ["EntityStore"]
 
@@ -75,8 +75,10 @@ class EntityStore:
         """
         Keep cold versions; what is nested in one is among them, or was saved before.
 
+        A version that holds what no file can, half of a surrogate pair, is left out, and the log says so.
+
         Raises:
-            StoreError: It cannot be written, or a version holds what no file can; all others are saved then.
+            StoreError: Nothing can be written there.
         """
         saved: dict[UUID, Entity] = {}
         refused: list[str] = []
@@ -87,9 +89,12 @@ class EntityStore:
         if len(waiting(self._inbox)) >= _FOLD_AT:
             self._fold_if_nobody_does()
         if refused:
-            raise StoreError(
-                f"all was saved but {', '.join(refused[:5])} ({len(refused)} in all): "
-                f"a text in it has half of a surrogate pair, which no file can hold"
+            # Not an error to raise: it would be tried again with all the others for ever.
+            log.error(
+                "all was saved but %s (%d in all): a text in it has half of a surrogate pair, "
+                "which no file can hold",
+                ", ".join(refused[:5]),
+                len(refused),
             )
 
     def load(self, version_id: UUID) -> Entity | None:
@@ -142,7 +147,14 @@ class EntityStore:
     def _rows(
         self, versions: Sequence[Entity], saved: dict[UUID, Entity], refused: list[str]
     ) -> Iterator[tuple[str, Row]]:
+        with_messages = {
+            version.usage.id
+            for version in versions
+            if type(version) is ChatMessage and version.usage and kept_with_its_message(version.usage)
+        }
         for version in versions:
+            if version.id in with_messages:
+                continue
             name, row = self._row(version, saved)
             if _can_be_written(row):
                 saved[version.id] = version

@@ -10,9 +10,9 @@ from minference_core.entities import Entity
 from minference_core.lineage.references import plain
 from minference_core.lineage.shapes import OTHER, Shape, shape_of
 from minference_core.specs import Partition
-from minference_core.threads import ChatMessage, ChatThread
+from minference_core.threads import ChatMessage, ChatThread, Usage
 
-__all__ = ["Row", "entity_row", "exchange_row", "naive_utc", "thread_row"]
+__all__ = ["Row", "entity_row", "exchange_row", "kept_with_its_message", "naive_utc", "thread_row"]
 
 Row = dict[str, Any]
 
@@ -160,11 +160,24 @@ def _beside(entity: Entity, pointers: list[str]) -> Row:
     """The facts that are no part of the id, as far as there are any."""
     fields = type(entity).model_fields
     facts = {
-        name: plain(getattr(entity, name), f"/{name}", pointers)
+        name: _fact(getattr(entity, name), f"/{name}", pointers)
         for name in sorted(entity.beside_the_content)
         if getattr(entity, name) is not None or fields[name].default is not None
     }
     return {"beside": ids.json_text(facts)} if facts else {}
+
+
+def _fact(value: Any, at: str, pointers: list[str]) -> Any:
+    """A message's usage is kept in the message's own row: one more row a reply would be a sixth of all."""
+    if not kept_with_its_message(value):
+        return plain(value, at, pointers)
+    bookkeeping = {"id": str(value.id), "lineage_id": str(value.lineage_id)}
+    return {**bookkeeping, "created_at": value.created_at.isoformat(), **value.entity_record}
+
+
+def kept_with_its_message(value: object) -> bool:
+    """Whether a message's usage has no history of its own, so that the message's row says all of it."""
+    return type(value) is Usage and value.parent_id is None and value.version_no == 1
 
 
 def _common_prefix(now: Sequence[ChatMessage], before: Sequence[ChatMessage]) -> int:

@@ -19,4 +19,9 @@ select kind, id, lineage_id, parent_id, version_no, created_at, content_hash, ma
 from tool_version
 union all
 select kind, id, lineage_id, parent_id, version_no, created_at, content_hash, mat_id
-from other_version;
+from other_version
+union all  -- a reply's usage stands in the row of its message
+select
+  'Usage', (beside ->> '$.usage.id')::uuid, (beside ->> '$.usage.lineage_id')::uuid, null, 1, created_at, null, mat_id
+from message_version
+where beside ->> '$.usage.id' is not null;

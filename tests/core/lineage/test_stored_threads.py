@@ -11,7 +11,7 @@ import pytest
 from minference_core.entities import EntityRegistry
 from minference_core.lineage import EntityStore
 from minference_core.lineage.reading import Reader
-from minference_core.threads import ChatThread
+from minference_core.threads import ChatThread, Usage
 from tests.conftest import Pipeline
 from tests.core.lineage.saved import assert_same, attached, converse, query
 
@@ -19,7 +19,7 @@ Make = Callable[..., Pipeline]
 Start = Callable[..., str]
 
 
-def test_a_turn_is_at_most_six_rows_however_long_the_thread_and_however_often_it_is_saved(
+def test_a_turn_is_five_rows_however_long_the_thread_and_however_often_it_is_saved(
     registry: EntityRegistry, data: Path
 ) -> None:
     converse(40, flush=registry.flush)
@@ -34,11 +34,26 @@ def test_a_turn_is_at_most_six_rows_however_long_the_thread_and_however_often_it
     assert {name: count for name, count in counts.items() if count} == {
         **session,
         "thread_version": 1 + 3 * 40,
-        "message_version": 2 * 40,
-        "other_version": 40,  # usage
+        "message_version": 2 * 40,  # what a reply cost is in its own row
     }
     written = "select sum(len(new_message_ids)), max(len(message_ids)) from thread_version"
     assert query(data, written) == [(80, 64)]
+
+
+def test_a_usage_is_found_by_its_own_id_its_lineage_and_its_kind(
+    registry: EntityRegistry, data: Path
+) -> None:
+    replies = [message for message in converse(3)[-1].history if message.usage]
+    usages = [message.usage for message in replies if message.usage]
+    registry.detach()
+
+    with EntityRegistry().active() as other:
+        other.attach(EntityStore(data))
+        assert [other.get_cold_snapshot(usage.id) for usage in usages] == usages
+        assert other.get_lineage_ids(usages[1].lineage_id) == [usages[1].id]
+        assert {usage.id for usage in other.list_by_type(Usage)} == {usage.id for usage in usages}
+        assert other.get_cold_snapshot(replies[0].id).usage == usages[0]  # type: ignore[union-attr]
+        other.detach()
 
 
 def test_a_long_thread_is_a_few_queries(
