@@ -76,15 +76,16 @@ class _Bucket:
         capacity = max(1.0, self._per_second * BURST_S)
         self._limiter = AsyncLimiter(capacity, capacity / self._per_second)
         self._now = now
-        self._after = after
         # The limiter is one event loop's and does not say how full it is: the next one begins with this.
-        self._level = 0.0
+        self._level = after.level() if after is not None else 0.0
         self._level_at = now()
+        self._begun = False
 
     async def draw(self, amount: float) -> None:
         """Take an amount that may be larger than the bucket, a bucketful at a time."""
-        if self._after is not None:
-            before, self._after = self._after.level(), None
+        if not self._begun:
+            self._begun = True
+            before, self._level = self.level(), 0.0
             await self._take(min(before, self._limiter.max_rate))
         while amount > 0:
             part = min(amount, self._limiter.max_rate)

@@ -7,6 +7,7 @@ for a record waits for the fsync of its group. What is in a record is `records.p
 
 import asyncio
 import os
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -33,6 +34,8 @@ class Journal:
         self._lock = FileLock(
             folder / ".lock", fallback_to_soft=False
         )  # a soft lock would outlive a killed run
+        # Its own: others may fill the threads that all share, and an answer must not wait for them.
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="minference-journal")
         self._waiting: list[bytes] = []
         self._group: asyncio.Future[None] | None = None
         self._wake = asyncio.Event()
@@ -69,10 +72,13 @@ class Journal:
         try:
             await self._writer
         finally:
-            os.close(self._file)
-            if self._path.stat().st_size == 0:
-                self._path.unlink()
-            self._lock.release()
+            self._thread.shutdown()
+            try:
+                if self._path.exists() and self._path.stat().st_size == 0:
+                    self._path.unlink()
+            finally:
+                os.close(self._file)
+                self._lock.release()
 
     async def write(self, record: dict[str, Any]) -> None:
         """
@@ -107,7 +113,8 @@ class Journal:
     async def _commit(self, lines: list[bytes], group: "asyncio.Future[None]") -> None:
         try:
             if self._broken is None:
-                await asyncio.to_thread(_write_durably, self._file, b"".join(lines))
+                loop = asyncio.get_running_loop()
+                await loop.run_in_executor(self._thread, _write_durably, self._file, b"".join(lines))
         except Exception as exc:  # noqa: BLE001 (a group that is never settled would hang every waiter)
             self._broken = f"{self._path} cannot be written: {exc}"
         if self._broken is None:

@@ -40,6 +40,7 @@ _PLAIN = frozenset({str, int, float, bool, type(None), UUID, datetime})
 _JSON = frozenset({str, int, float, bool, type(None)})
 _TICK = timedelta(microseconds=1)
 _kinds: dict[str, type["Entity"]] = {}
+_kinds_by_module: dict[tuple[str, str], type["Entity"]] = {}
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -74,11 +75,12 @@ class Entity(BaseModel, Versioned):
     __slots__ = ("_id", "_id_text", "_kept_by", "_record", "_warmth")
 
     if TYPE_CHECKING:
-        _id: Any  # a UUID once it was asked for; cold only
-        _id_text: Any
-        _kept_by: Any  # the registry's memory that certainly holds it
-        _record: Any
-        _warmth: Any  # a _Warmth; None when cold
+        # Each object has its own; as class variables, no type checker takes them for fields.
+        _id: ClassVar[Any]  # a UUID once it was asked for; cold only
+        _id_text: ClassVar[Any]
+        _kept_by: ClassVar[Any]  # the registry's memory that certainly holds it
+        _record: ClassVar[Any]
+        _warmth: ClassVar[Any]  # a _Warmth; None when cold
 
     model_config = ConfigDict(validate_assignment=True, extra="forbid")
 
@@ -96,7 +98,13 @@ class Entity(BaseModel, Versioned):
         super().__pydantic_init_subclass__(**kwargs)
         if "entity_kind" not in cls.__dict__:
             cls.entity_kind = cls.__name__
-        _kinds[cls.entity_kind] = cls
+        taken = _kinds.get(cls.entity_kind)
+        if taken is not None and _is_ours(taken) and not _is_ours(cls):
+            raise TypeError(
+                f"entity_kind {cls.entity_kind} is {taken.__module__}'s: "
+                f"say another, entity_kind: ClassVar[str] = 'my.{cls.__name__}'"
+            )
+        _kinds[cls.entity_kind] = _kinds_by_module[cls.__module__, cls.entity_kind] = cls
 
     def __init__(self, /, **fields: Any) -> None:
         super().__init__(**fields)
@@ -188,7 +196,7 @@ class Entity(BaseModel, Versioned):
         if self._record is not None:
             return self._record  # type: ignore[no-any-return]
         said = {
-            name: _reference(value)
+            name: _said(self, name, value)
             for name, default in _content_fields(type(self))
             if name not in self.beside_the_content and not same(value := self.__dict__[name], default)
         }
@@ -309,8 +317,9 @@ class Entity(BaseModel, Versioned):
         """
         Become a later version, in place.
 
-        What that did not change stays as it is here, unsaved edits and all; so following a chain costs
-        what each step added.
+        Edits that were made since the version before are kept, and are the next version; what is appended
+        to a list comes after what the version adds. What did not change keeps its objects, so following a
+        chain costs what each step added.
 
         Raises:
             ImmutableVersion: This is a cold version.
@@ -322,7 +331,7 @@ class Entity(BaseModel, Versioned):
         for name, now in version.entity_content():
             before = was.get(name)
             if now is not before and not (edited and now == before):
-                self.__dict__[name] = _merged(self.__dict__[name], now)
+                self.__dict__[name] = _merged(self.__dict__[name], before, now)
         self._take_place_of(version)
         warmth.edited = edited
 
@@ -400,9 +409,18 @@ class Entity(BaseModel, Versioned):
             self._warmth.base, self._warmth.edited = state["base"], state["edited"]
 
 
-def kind_named(kind: str) -> type[Entity] | None:
-    """The class of a kind; None if no module that defines it has been imported."""
-    return _kinds.get(kind)
+def kind_named(kind: str, module: str | None = None) -> type[Entity] | None:
+    """
+    The class of a kind; None if no module that defines it has been imported.
+
+    Args:
+        module: Whose class is meant where several modules have one of that name.
+    """
+    return _kinds_by_module.get((module or "", kind)) or _kinds.get(kind)
+
+
+def _is_ours(kind: type[Entity]) -> bool:
+    return kind.__module__.partition(".")[0] == "minference_core"
 
 
 def snapshot(entity: Entity) -> Entity:
@@ -587,14 +605,23 @@ def _warm_copy(entity: Entity) -> Any:
     return copy
 
 
-def _merged(mine: Any, now: Any) -> Any:
-    """The value of a version, by the objects that already stand for it where there are any."""
+def _merged(mine: Any, before: Any, now: Any) -> Any:
+    """
+    The value of a version, by the objects that already stand for it where there are any.
+
+    Args:
+        mine: The value in the warm object.
+        before: The one in the version that it was until now.
+    """
     if isinstance(now, list) and isinstance(mine, list):
+        appended = mine[len(before) :] if isinstance(before, list) else []
         both = zip(mine, now, strict=False)
         kept = [one for one, _ in takewhile(lambda pair: _stands_for(*pair), both)]
-        mine[:] = [*kept, *map(thawed, now[len(kept) :])]  # in place: others may hold the list
+        mine[:] = [*kept, *map(thawed, now[len(kept) :]), *appended]  # in place: others may hold the list
         return mine
-    return mine if _stands_for(mine, now) else thawed(now)
+    if _stands_for(mine, now) or not _is_still(mine, before):
+        return mine
+    return thawed(now)
 
 
 def _stands_for(mine: Any, now: Any) -> bool:
@@ -639,6 +666,13 @@ def _default(field: FieldInfo) -> Any:
     with using(_Nowhere()):  # type: ignore[arg-type]
         default = field.get_default(call_default_factory=True, validated_data={})
     return PydanticUndefined if isinstance(default, Entity) else default
+
+
+def _said(entity: Entity, name: str, value: object) -> Any:
+    try:
+        return _reference(value)
+    except (ValueError, TypeError, RecursionError) as exc:
+        raise ValueError(f"{entity.entity_kind}.{name} cannot be part of a version: {exc}") from exc
 
 
 def _reference(value: object) -> Any:

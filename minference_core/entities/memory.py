@@ -80,11 +80,10 @@ class Memory:
         """
         Write what waits if that is much, and forget what is over the bound.
 
-        Raises:
-            StoreError: It cannot be written.
+        A store that fails is logged and tried again: it must not come between a version and its object.
         """
         if len(self._unsaved) >= _FLUSH_AT:
-            self.flush()
+            _flushed(self)
         self._shrink()
 
     def _add(self, version: Entity) -> Entity:
@@ -226,7 +225,7 @@ class Memory:
     def _shrink(self) -> None:
         if self._max_versions is None or len(self._versions) <= self._max_versions:
             return
-        self.flush()
+        _flushed(self)
         with self._lock:
             excess = len(self._versions) - self._max_versions
             for version_id in [v for v in islice(self._versions, max(0, excess)) if v not in self._unsaved]:

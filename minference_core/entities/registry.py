@@ -70,6 +70,7 @@ class EntityRegistry:
 
     _memory: Memory
     _registering: threading.RLock
+    _nesting: int
     _orchestrator: object | None = None
     _tracing: bool = True
 
@@ -81,6 +82,7 @@ class EntityRegistry:
         """
         self._memory = Memory(max_versions)
         self._registering = threading.RLock()
+        self._nesting = 0
 
     @on_current
     def current(self) -> "EntityRegistry":
@@ -100,8 +102,16 @@ class EntityRegistry:
 
     # ── writing ───────────────────────────────────────────────────────────────
 
+    @overload
     @on_current
-    def register(self, entity: Any, *, force: bool = False) -> Any:
+    def register(self, entity: E, *, force: bool = False) -> E: ...
+
+    @overload
+    @on_current
+    def register(self, entity: UUID, *, force: bool = False) -> Entity | None: ...
+
+    @on_current
+    def register(self, entity: Entity | UUID, *, force: bool = False) -> Entity | None:
         """
         Register an entity, with all that is nested in it; a changed warm one forks.
 
@@ -114,20 +124,29 @@ class EntityRegistry:
 
         Raises:
             ValueError: It is not an entity, or an edit made it invalid. Nothing of it is then stored.
-            StoreError: It is registered, but what waits for the store is much and cannot be written.
         """
         if isinstance(entity, UUID):
             return self.get(entity)
         if not isinstance(entity, Entity):
             raise ValueError(f"Entity must be a Pydantic model instance, got {type(entity)}")  # noqa: TRY004
         with self._registering, using(self):  # so that what is nested in it is registered here, too
-            version = entity if entity.is_cold else next_version(entity, force=force)
-            if version is not None:
-                settle(entity, self._memory.keep(version))
-            elif (base := entity.cold_snapshot) is not None:
-                self._memory.keep(base)  # of another registry, perhaps
-        self._memory.make_room()
+            self._nesting += 1
+            try:
+                self._register(entity, force=force)
+            finally:
+                self._nesting -= 1
+                outermost = self._nesting == 0
+        if outermost:  # not while the lock is held: it may write to a store
+            self._memory.make_room()
         return entity
+
+    @on_current
+    def _register(self, entity: Entity, *, force: bool) -> None:
+        version = entity if entity.is_cold else next_version(entity, force=force)
+        if version is not None:
+            settle(entity, self._memory.keep(version))
+        elif (base := entity.cold_snapshot) is not None:
+            self._memory.keep(base)  # of another registry, perhaps
 
     @on_current
     def attach(self, store: VersionStore) -> None:
@@ -259,6 +278,7 @@ class EntityRegistry:
 
     @on_current
     def is_tracing_enabled(self) -> bool:
+        """Whether `entity_tracer` does anything; it does unless it was told otherwise."""
         return self._tracing
 
     @on_current
@@ -268,6 +288,7 @@ class EntityRegistry:
 
     @on_current
     def get_inference_orchestrator(self) -> object | None:
+        """The orchestrator that was set; None if none was."""
         return self._orchestrator
 
     @staticmethod
@@ -277,10 +298,12 @@ class EntityRegistry:
 
     @staticmethod
     def clear_logs() -> None:
+        """Forget these lines."""
         _remembered.lines.clear()
 
     @staticmethod
     def set_log_level(level: int | str) -> None:
+        """From which level on the registries log, as `logging` names it."""
         log.setLevel(level)
 
 

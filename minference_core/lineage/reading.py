@@ -265,7 +265,7 @@ def _built(version_id: UUID, rows: dict[UUID, _Row], made: dict[UUID, Entity]) -
 
 
 def _checked(version_id: UUID, row: _Row, made: dict[UUID, Entity]) -> Entity:
-    kind = row.kind or kind_named(row.columns["kind"])
+    kind = row.kind or kind_named(row.columns["kind"], row.columns.get("module"))
     if kind is None:
         raise StoreError(
             f"version {version_id} is a {row.columns['kind']}, and no module that defines it has been "

@@ -5,11 +5,10 @@ import contextvars
 import logging
 import os
 import threading
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from uuid import UUID
 
 from minference_core.engine import Draining, Engine, Lane, LaneLimits, Workers, environment
 from minference_core.entities import EntityRegistry
@@ -18,7 +17,7 @@ from minference_core.orchestrator.bar import progress_bar
 from minference_core.orchestrator.limits import DEFAULT_LIMITS, RequestLimits, lane_limits
 from minference_core.orchestrator.session import Session, Sessions
 from minference_core.orchestrator.turn import Turn, failed, version_of
-from minference_core.requests import ProcessedOutput
+from minference_core.requests import Attempt, ProcessedOutput
 from minference_core.threads import ChatThread, Client
 
 __all__ = ["InferenceOrchestrator"]
@@ -27,6 +26,8 @@ log = logging.getLogger(__name__)
 
 # Requests at once on a lane that does not say itself.
 _MAX_IN_FLIGHT = 64
+# As long as a request may take; a tool that hangs must not hold up its batch for ever.
+_TOOL_TIMEOUT_S = 600.0
 
 
 class InferenceOrchestrator:
@@ -49,6 +50,7 @@ class InferenceOrchestrator:
         *,
         lanes: Mapping[str, Lane] | None = None,
         max_in_flight: int = _MAX_IN_FLIGHT,
+        tool_timeout_s: float | None = _TOOL_TIMEOUT_S,
         show_progress: bool | None = None,
     ) -> None:
         """
@@ -63,8 +65,16 @@ class InferenceOrchestrator:
                 when left out. They hold answers, never a key.
             lanes: Accounts by client in place of those of the environment and the limits above.
             max_in_flight: Requests at once and provider, where its limits do not say.
+            tool_timeout_s: Seconds that a tool may take before its call has failed. A function of this
+                process that is not async goes on in its thread, unheard; one from source is stopped.
             show_progress: A progress bar on stderr; only on a terminal when left out.
         """
+        for limits_given in (
+            oai_request_limits, anthropic_request_limits, vllm_request_limits, litellm_request_limits,
+            openrouter_request_limits,
+        ):  # fmt: skip
+            if not isinstance(limits_given, RequestLimits | None):
+                raise TypeError(f"limits are RequestLimits(…), not {limits_given!r}")
         environment.load_env_file(Path.cwd())
         given: dict[Client, RequestLimits | None] = {
             "openai": oai_request_limits,
@@ -79,8 +89,14 @@ class InferenceOrchestrator:
         }
         self.local_cache = local_cache
         self.cache_folder = Path(cache_folder) if cache_folder is not None else _default_folder()
-        self._sessions = Sessions(lanes or environment.lanes(limits), self.cache_folder, keep=local_cache)
+        self._sessions = Sessions(
+            lanes or environment.lanes(limits),
+            self.cache_folder,
+            keep=local_cache,
+            max_in_flight=max_in_flight,
+        )
         self._max_in_flight = max_in_flight
+        self._tool_timeout_s = tool_timeout_s
         self._show_progress = show_progress
 
     @property
@@ -95,7 +111,10 @@ class InferenceOrchestrator:
 
         A thread that cannot be asked, or whose answer is not what it asked for, has an outcome that says
         so, and costs the others nothing. One to which nothing was answered is as it was, and can be run
-        again. A thread that is listed twice is asked twice, and holds the later one's answer.
+        again. A thread that is listed twice is asked twice, and holds the later one's answer; so it is with
+        one in two runs at once. What is asked is what the threads say when this is called.
+
+        Cancelled, it sends nothing more and waits up to a minute for what is on its way.
 
         Args:
             chat_threads: Warm threads; the list itself is not touched.
@@ -106,10 +125,14 @@ class InferenceOrchestrator:
         Raises:
             JournalError: Answers cannot be written down, so nothing more is sent; threads that were
                 answered until then are updated.
+            TypeError: The list holds something that is no thread.
         """
         threads = list(chat_threads)
+        for place, thread in enumerate(threads):
+            if not isinstance(thread, ChatThread):
+                raise TypeError(f"chat_threads[{place}] is not a ChatThread but {thread!r}")
         async with self._sessions.use() as session:
-            run = _Run(session, threads)
+            run = _Run(session, threads, self._tool_timeout_s)
             with progress_bar(len(threads), shown=self._show_progress) as tick:
                 await run.finish(self._max_in_flight, lambda: tick(run.done, run.failures, run.cost_usd))
         return run.outcomes()
@@ -117,20 +140,36 @@ class InferenceOrchestrator:
     def run(self, chat_threads: Sequence[ChatThread]) -> list[ProcessedOutput]:
         """
         `run_parallel_ai_completion` for code that is not asynchronous; it may be called in a notebook, too.
+
+        Ctrl-C sends nothing more, waits for what is on its way, and is then raised.
         """
         found: list[list[ProcessedOutput] | BaseException] = []
-        context = contextvars.copy_context()
+        running: list[tuple[asyncio.AbstractEventLoop, asyncio.Task[object]]] = []
+        context, ended = contextvars.copy_context(), threading.Event()
+
+        async def asked() -> list[ProcessedOutput]:
+            if (task := asyncio.current_task()) is not None:
+                running.append((asyncio.get_running_loop(), task))
+            return await self.run_parallel_ai_completion(chat_threads)
 
         def work() -> None:
             try:
-                found.append(context.run(asyncio.run, self.run_parallel_ai_completion(chat_threads)))
+                found.append(context.run(asyncio.run, asked()))
             except BaseException as exc:  # noqa: BLE001 (raised again where it was asked for)
                 found.append(exc)
+            ended.set()
 
-        # A thread of its own, as the caller's may have a loop that is running.
-        worker = threading.Thread(target=work, name="minference-run")
-        worker.start()
-        worker.join()
+        # A thread of its own, as the caller's may have a loop that is running. It is not joined: a join that
+        # Ctrl-C interrupts takes the thread for ended (bpo-45274).
+        threading.Thread(target=work, name="minference-run").start()
+        try:
+            ended.wait()
+        except BaseException:
+            for loop, task in running:
+                with suppress(RuntimeError):  # it has just ended
+                    loop.call_soon_threadsafe(task.cancel)
+            ended.wait()
+            raise
         if isinstance(found[0], BaseException):
             raise found[0]
         return found[0]
@@ -149,8 +188,9 @@ class _Listed:
 class _Run:
     """One call: who is still to be asked, and what came of the others."""
 
-    def __init__(self, session: Session, threads: Sequence[ChatThread]) -> None:
+    def __init__(self, session: Session, threads: Sequence[ChatThread], tool_timeout_s: float | None) -> None:
         self._session = session
+        self._tool_timeout_s = tool_timeout_s
         self._threads = threads
         self._stop = asyncio.Event()
         self._outcomes: list[ProcessedOutput | None] = [None] * len(threads)
@@ -183,20 +223,25 @@ class _Run:
     def _by_client(self) -> dict[str, list[_Listed]]:
         """Who is to be asked; whoever cannot be has their outcome."""
         by_client: dict[str, list[_Listed]] = {}
-        seen: Counter[UUID] = Counter()
         for place, thread in enumerate(self._threads):
             client = thread.llm_config.client
             try:
                 EntityRegistry.register(thread)
-            except ValueError as exc:
+            except (ValueError, TypeError, RecursionError) as exc:
                 self._note(place, failed(thread, ErrorClass.BAD_REQUEST, f"an edit made it invalid: {exc}"))
+                continue
+            if thread.is_cold:
+                why = "it is an immutable version: run a warm copy, EntityRegistry.get(id)"
+                self._note(place, failed(thread, ErrorClass.BAD_REQUEST, why))
                 continue
             if client not in self._session.lanes:
                 self._note(place, failed(thread, ErrorClass.AUTH, f"there is no lane for {client}"))
                 continue
             given = version_of(thread)
-            by_client.setdefault(client, []).append(_Listed(place, thread, given, seen[given.id]))
-            seen[given.id] += 1
+            by_client.setdefault(client, []).append(
+                _Listed(place, thread, given, self._session.listed[given.id])
+            )
+            self._session.listed[given.id] += 1
         return by_client
 
     async def _work(self, engine: Engine, todo: Iterator[_Listed]) -> None:
@@ -205,17 +250,26 @@ class _Run:
             if isinstance(begun, ProcessedOutput):
                 self._note(listed.place, begun)
                 continue
+            async with self._session.slots[begun.request.client]:
+                try:
+                    attempt = await engine.ask(begun.request)
+                except Draining:
+                    return
+            # A stop lets those be that have sent something: this one still has to take in what it paid for.
+            engine.sending.add(asyncio.current_task())
             try:
-                attempt = await engine.ask(begun.request)
-            except Draining:
-                return
-            try:
-                outcome = await begun.end(attempt)
-            except Exception as exc:  # one thread's answer, however odd, must not cost the others theirs
-                log.exception("an answer could not be taken into its thread")
-                why = f"the answer is in the journal, but could not be taken into the thread: {exc!r}"
-                outcome = failed(listed.thread, ErrorClass.UNDECODABLE, why)
-            self._note(listed.place, outcome)
+                self._note(listed.place, await self._taken_in(begun, attempt))
+            finally:
+                engine.sending.discard(asyncio.current_task())
+
+    async def _taken_in(self, turn: Turn, attempt: Attempt) -> ProcessedOutput:
+        try:
+            return await turn.end(attempt, tool_timeout_s=self._tool_timeout_s)
+        except Exception as exc:  # one thread's answer, however odd, must not cost the others theirs
+            log.exception("an answer could not be taken into its thread")
+            self._session.keep_journal()
+            why = f"the answer is in the journal, but could not be taken into the thread: {exc!r}"
+            return failed(turn.thread, ErrorClass.UNDECODABLE, why)
 
     def _note(self, place: int, outcome: ProcessedOutput) -> None:
         self._outcomes[place] = outcome

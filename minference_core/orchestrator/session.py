@@ -6,19 +6,30 @@ their pace left off.
 """
 
 import asyncio
+import logging
 import shutil
 import threading
+from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from uuid import uuid4
+from uuid import UUID, uuid4
 from weakref import WeakKeyDictionary
 
 from minference_core.engine import Engine, Gate, History, Journal, Lane, RunStats, Transport
 
 __all__ = ["Session", "Sessions"]
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class _Noted:
+    """What the end of a session has to know."""
+
+    undelivered: bool = False  # somebody did not get what was answered
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +39,16 @@ class Session:
     lanes: Mapping[str, Lane]
     transports: Mapping[str, Transport]
     gates: Mapping[str, Gate]
+    slots: Mapping[str, asyncio.Semaphore]  # as many as a lane takes requests at once
     journal: Journal
     history: History
     run_id: str
+    noted: _Noted
+    listed: Counter[UUID] = field(default_factory=Counter)  # how often a version has been asked
+
+    def keep_journal(self) -> None:
+        """Note that an answer in the journal has not reached its thread."""
+        self.noted.undelivered = True
 
     def engine(self, client: str, stop: asyncio.Event) -> Engine:
         """An engine for one run: what stops that, or its lane, stops no other."""
@@ -53,6 +71,7 @@ class _Shared:
     gates: Mapping[str, Gate]
     changing: asyncio.Lock = field(default_factory=asyncio.Lock)
     users: int = 0
+    noted: _Noted = field(default_factory=_Noted)
     session: Session | None = None
     closing: AsyncExitStack = field(default_factory=AsyncExitStack)
 
@@ -60,15 +79,19 @@ class _Shared:
 class Sessions:
     """The sessions of one orchestrator, one for each event loop that it is used on."""
 
-    def __init__(self, lanes: Mapping[str, Lane], cache_folder: Path, *, keep: bool) -> None:
+    def __init__(
+        self, lanes: Mapping[str, Lane], cache_folder: Path, *, keep: bool, max_in_flight: int
+    ) -> None:
         """
         Args:
             lanes: By client.
             cache_folder: Where the journals of answers go, in a folder of this orchestrator's own.
             keep: Leave them there; without it they are deleted once their answers are delivered.
+            max_in_flight: Requests at once on a lane that does not say itself.
         """
         self._lanes = lanes
         self._keep = keep
+        self._max_in_flight = max_in_flight
         self._name = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{uuid4().hex[:8]}"
         self._cache_folder = cache_folder
         self._guard = threading.Lock()
@@ -95,6 +118,9 @@ class Sessions:
             shared.users += 1
         try:
             yield shared.session
+        except BaseException:
+            shared.noted.undelivered = True
+            raise
         finally:
             async with shared.changing:
                 shared.users -= 1
@@ -117,16 +143,26 @@ class Sessions:
     async def _open(self, shared: _Shared) -> Session:
         run_id = uuid4().hex
         folder = self.folder / run_id  # its own, as a journal has one writer
-        shared.closing.callback(self._close, folder)
+        shared.closing.callback(self._close, shared, folder)
+        shared.noted = _Noted()
         journal = await shared.closing.enter_async_context(Journal(folder, run_id))
         transports = {
             client: await shared.closing.enter_async_context(Transport(timeout_s=lane.timeout_s))
             for client, lane in self._lanes.items()
         }
-        return Session(self._lanes, transports, shared.gates, journal, History(folder), run_id)
+        slots = {
+            client: asyncio.Semaphore(lane.limits.max_in_flight or self._max_in_flight)
+            for client, lane in self._lanes.items()
+        }
+        return Session(
+            self._lanes, transports, shared.gates, slots, journal, History(folder), run_id, shared.noted
+        )
 
-    def _close(self, folder: Path) -> None:
+    def _close(self, shared: _Shared, folder: Path) -> None:
         if self._keep:
+            return
+        if shared.noted.undelivered:
+            log.warning("answers that were not delivered are in %s", folder)
             return
         shutil.rmtree(folder, ignore_errors=True)
         if self.folder.exists() and not any(self.folder.iterdir()):

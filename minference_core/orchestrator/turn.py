@@ -24,6 +24,7 @@ from minference_core.threads import (
     ChatThread,
     Conversation,
     Reply,
+    ResponseFormat,
     Verdict,
     apply,
     judge,
@@ -57,18 +58,18 @@ class Turn:
             if ready is None:
                 return _nothing_to_ask(thread)
             request = prepare(ready)
-        except Unsupported as exc:
+        except (Unsupported, ValueError, TypeError, RecursionError) as exc:
             return failed(thread, ErrorClass.BAD_REQUEST, str(exc))
         EntityRegistry.register(ready.thread)
         return cls(thread, request)
 
-    async def end(self, attempt: Attempt) -> ProcessedOutput:
+    async def end(self, attempt: Attempt, *, tool_timeout_s: float | None) -> ProcessedOutput:
         """Carry out what the reply asks for, and bring the thread to where it is then."""
         meaning = self.request.interpret(attempt)
         if meaning.reply is None:
             return self._output(attempt, error=meaning.error, message=meaning.message)
         reply, sent = meaning.reply, self.request.conversation
-        results = await run_calls(sent.thread, reply)
+        results = await run_calls(sent.thread, reply, timeout_s=tool_timeout_s)
         after = apply(sent, reply, at=attempt.finished_at, results=results)
         EntityRegistry.register(after.thread)
         self.thread.follow(after.thread)
@@ -125,8 +126,8 @@ def failed(thread: ChatThread, error: ErrorClass, message: str) -> ProcessedOutp
 
 
 def _nothing_to_ask(thread: ChatThread) -> ProcessedOutput:
-    steps = thread.workflow_step
-    if steps is not None and steps == len(thread.tools):
+    workflow = thread.llm_config.response_format == ResponseFormat.workflow
+    if workflow and thread.workflow_step == len(thread.tools):
         return _unsent(thread)  # all of a workflow's steps are done: nothing is wrong
     return failed(thread, ErrorClass.BAD_REQUEST, "there is nothing to answer: set new_message")
 

@@ -71,6 +71,7 @@ class RawOutput(Entity):
 
     @property
     def contains_object(self) -> bool:
+        """Whether there is one."""
         return self.json_object is not None
 
     @property
@@ -156,7 +157,7 @@ class ProcessedOutput(Entity):
         time_taken: Seconds from the first attempt to the last one's end; 0 if nothing was sent.
         cost_usd: By list price; None when it is unknown.
         chat_thread_id: The version of the thread that was sent.
-        chat_thread_live_id: The warm thread, which holds what was said.
+        chat_thread_live_id: The warm thread, which holds what was said; None for a version that was listed.
     """
 
     entity_kind: ClassVar[str] = "ProcessedOutput"
@@ -172,7 +173,7 @@ class ProcessedOutput(Entity):
     llm_client: LLMClient | None
     raw_output: RawOutput
     chat_thread_id: UUID
-    chat_thread_live_id: UUID
+    chat_thread_live_id: UUID | None
 
 
 def json_object_of(thread: ChatThread, reply: Reply, verdict: Verdict) -> GeneratedJsonObject | None:

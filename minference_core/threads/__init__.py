@@ -12,6 +12,7 @@ from minference_core.threads.turns import (
     Verdict,
     apply,
     check_call,
+    is_cut_off,
     judge,
     next_request,
 )
@@ -40,6 +41,7 @@ __all__ = [
     "Verdict",
     "apply",
     "check_call",
+    "is_cut_off",
     "json_in",
     "judge",
     "next_request",

@@ -103,6 +103,10 @@ class ChatThread(Entity):
             return list(self.tools)
         return [] if self.forced_tool is None else [self.forced_tool]
 
+    def offered_tool(self, name: str) -> Tool | None:
+        """The tool that the next reply may call by this name."""
+        return next((tool for tool in self.offered_tools if tool.name == name), None)
+
     def get_tool_by_name(self, tool_name: str) -> Tool | None:
         """One of `tools`, or else `forced_output`, by its name."""
         known = [*self.tools, *([self.forced_output] if self.forced_output is not None else [])]

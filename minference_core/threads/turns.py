@@ -20,7 +20,7 @@ from minference_core.threads.json_text import check_depth, json_in
 from minference_core.threads.messages import CalledTool, ChatMessage, MessageRole
 from minference_core.threads.outputs import usage_of
 from minference_core.threads.reply import Reply, ToolCall
-from minference_core.threads.thread import ChatThread, Tool
+from minference_core.threads.thread import ChatThread
 from minference_core.tools import CallableTool, StructuredTool
 
 __all__ = [
@@ -29,12 +29,12 @@ __all__ = [
     "Verdict",
     "apply",
     "check_call",
+    "is_cut_off",
     "judge",
     "next_request",
 ]
 
 _JSON_FORMATS = (ResponseFormat.json_beg, ResponseFormat.json_object)
-_GOES_ON = (ResponseFormat.auto_tools, ResponseFormat.workflow)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,14 +93,25 @@ def next_request(conversation: Conversation, *, at: datetime) -> Conversation | 
     elif thread.history and thread.history[-1].role != MessageRole.assistant:
         return replace(conversation, turn=max(1, conversation.turn))
     elif not upcoming:
-        goes_on = bool(thread.history) and thread.llm_config.response_format in _GOES_ON
-        return conversation if goes_on else None
+        return conversation if _goes_on(thread) else None
     return replace(
         conversation,
         thread=thread.evolve(at=at, history=[*thread.history, upcoming[0]], new_message=None),
         upcoming=upcoming[1:],
         turn=conversation.turn + 1,
     )
+
+
+def _goes_on(thread: ChatThread) -> bool:
+    """Whether a thread that ends with a reply is asked again: for the calls that are still missing."""
+    if not thread.history:
+        return False
+    match thread.llm_config.response_format:
+        case ResponseFormat.workflow:
+            return True
+        case ResponseFormat.auto_tools:
+            return bool(thread.history[-1].calls)
+    return False
 
 
 def _is_finished(thread: ChatThread) -> bool:
@@ -179,21 +190,22 @@ def _judge_forced_call(thread: ChatThread, reply: Reply) -> Verdict:
     return Verdict(json_object=call.arguments)
 
 
+def is_cut_off(verdict: Verdict) -> bool:
+    """Whether a reply ended before it was whole, so that what it asks for must not be done."""
+    return verdict.error in (ErrorClass.REFUSAL, ErrorClass.CONTENT_FILTER, ErrorClass.TRUNCATED)
+
+
 def check_call(thread: ChatThread, call: ToolCall) -> str | None:
     """Why a call cannot be carried out; None if it can be tried."""
     if call.problem is not None:
         return call.problem
-    tool = _offered(thread, call.name)
+    tool = thread.offered_tool(call.name)
     if tool is None:
         offered = ", ".join(tool.name for tool in thread.offered_tools)
         return f"there is no tool {call.name}: there are {offered}"
     if isinstance(tool, StructuredTool) and tool.post_validate_schema:
         return tool.problem_with(call.arguments)
     return None
-
-
-def _offered(thread: ChatThread, name: str) -> Tool | None:
-    return next((tool for tool in thread.offered_tools if tool.name == name), None)
 
 
 def apply(
@@ -214,12 +226,13 @@ def apply(
     said = _reply_message(conversation, reply, at=at)
     answers = [_result_message(thread, said, result, at=at) for result in results]
     changes: dict[str, Any] = {"history": [*thread.history, said, *answers]}
-    if _step_is_done(thread, results):
+    verdict = judge(thread, reply)
+    if not is_cut_off(verdict) and _step_is_done(thread, results):
         changes["workflow_step"] = (thread.workflow_step or 0) + 1
     return replace(
         conversation,
         thread=thread.evolve(at=at, **changes),
-        failed=judge(thread, reply).error,
+        failed=verdict.error,
     )
 
 
@@ -265,7 +278,7 @@ def _called_fields(thread: ChatThread, calls: Sequence[ToolCall]) -> dict[str, A
 def _tool_fields(thread: ChatThread, call: ToolCall) -> dict[str, Any]:
     """Which tool a message is about."""
     fields: dict[str, Any] = {"tool_name": call.name, "oai_tool_call_id": call.call_id}
-    tool = thread.get_tool_by_name(call.name)
+    tool = thread.offered_tool(call.name)
     if tool is not None:
         fields["tool_uuid"] = tool.id
         fields["tool_type"] = "Callable" if isinstance(tool, CallableTool) else "Structured"

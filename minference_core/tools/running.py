@@ -66,9 +66,7 @@ async def arun(
         async with asyncio.timeout(timeout_s):
             if interface.is_async:
                 return await _await_here(interface, arguments, called)
-            if timeout_s is None:
-                return await asyncio.to_thread(_run_here, interface, arguments, called)
-            # Not `to_thread`: its threads are joined when the loop ends, however long they hang.
+            # Not `to_thread`: its threads are few, all share them, and they are joined when the loop ends.
             return await asyncio.wrap_future(_in_thread(lambda: _run_here(interface, arguments, called)))
     except TimeoutError:
         raise _too_slow(called, timeout_s or 0) from None

@@ -2,6 +2,7 @@
 
 import json
 from functools import lru_cache
+from inspect import isclass
 from typing import Any, ClassVar, Self
 
 import jsonschema_rs
@@ -65,7 +66,7 @@ class StructuredTool(Entity):
         Raises:
             ToolError: It is no pydantic model, or its name is none a provider takes.
         """
-        if not issubclass(model, BaseModel):
+        if not (isclass(model) and issubclass(model, BaseModel)):  # type: ignore[redundant-expr]
             raise ToolError("Model must be a Pydantic model")
         name = check_name(name or model.__name__.lower())
         words = {} if instruction_string is None else {"instruction_string": instruction_string}

@@ -712,3 +712,173 @@ def test_whatever_is_answered_is_an_outcome_and_costs_the_others_nothing(orchest
     assert len(outputs) == 21
     assert [out.error for out in outputs[-3:]] == [None] * 3
     assert all(out.error is None or out.error_class is not None for out in outputs)
+
+
+def test_a_stop_lets_an_answer_that_is_paid_for_into_its_thread(orchestrated: Orchestrated) -> None:
+    async def slow(x: int) -> int:
+        """Take a while."""
+        await asyncio.sleep(0.6)
+        return x
+
+    chat = thread(form="tool", forced_output=CallableTool.from_callable(slow))
+    with server(lambda _: calling(("slow", {"x": 7}))) as (url, bodies):
+        orchestrator = orchestrated(url)
+
+        async def cut_short() -> None:
+            async with asyncio.timeout(0.3):
+                await orchestrator.run_parallel_ai_completion([chat])
+
+        with pytest.raises(TimeoutError):
+            asyncio.run(cut_short())
+
+    assert len(bodies) == 1
+    assert json.loads(chat.history[-1].content) == {"result": 7}
+
+
+def test_ctrl_c_ends_a_synchronous_run_and_keeps_what_was_on_its_way(
+    simulator: Callable[..., str], tmp_path: Path
+) -> None:
+    program = """
+import os, signal, threading
+from minference_core import ChatThread, InferenceOrchestrator, LLMConfig
+config = LLMConfig(client="openai", model="gpt-4.1-mini")
+chats = [ChatThread(llm_config=config, new_message=str(n)) for n in range(30)]
+threading.Timer(0.5, os.kill, [os.getpid(), signal.SIGINT]).start()
+try:
+    InferenceOrchestrator(max_in_flight=1).run(chats)
+except KeyboardInterrupt:
+    print(sum(bool(chat.history) for chat in chats))
+"""
+    log = tmp_path / "seen.jsonl"
+    env = {**os.environ, "MINFERENCE_SIMULATOR": simulator(latency_ms=200, log=log)}
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=tmp_path, env=env, capture_output=True, text=True, check=True
+    )
+
+    assert int(done.stdout) == len(log.read_text().splitlines()) < 10
+
+
+@pytest.mark.parametrize("error", [asyncio.CancelledError, GeneratorExit, SystemExit, Exception])
+def test_whatever_a_tool_raises_is_its_result_and_nobody_elses(
+    error: type[BaseException], orchestrated: Orchestrated
+) -> None:
+    async def wild(x: int) -> int:
+        """Raise."""
+        raise error("wild")
+
+    tool = CallableTool.from_callable(wild)
+    chats = [thread(form="tool", forced_output=tool), thread("fine"), thread("fine")]
+
+    def answer(body: bytes) -> bytes:
+        return calling(("wild", {"x": 1})) if b"wild" in body else chat_reply({"content": "ok"})
+
+    with server(answer) as (url, _):
+        outputs = orchestrated(url, max_in_flight=1).run(chats)
+
+    assert [out.error for out in outputs] == [None] * 3
+    assert chats[0].history[-1].is_error
+
+
+def test_a_tool_that_hangs_holds_up_nobody(orchestrated: Orchestrated) -> None:
+    hang = threading.Event()
+
+    def hangs(x: int) -> int:
+        """Never end."""
+        hang.wait()
+        return x
+
+    tool = CallableTool.from_callable(hangs)
+    chats = [thread(form="tool", forced_output=tool) for _ in range(40)]
+
+    def answer(body: bytes) -> bytes:
+        return calling(("hangs", {"x": 1})) if b"hangs" in body else chat_reply({"content": "ok"})
+
+    with server(answer) as (url, _):
+        started = time.monotonic()
+        outputs = orchestrated(url, tool_timeout_s=1.0).run([*chats, thread("fine")])
+        seconds = time.monotonic() - started
+    hang.set()
+
+    assert seconds < 4
+    assert outputs[-1].content == "ok"
+    assert all("no result after 1 s" in chat.history[-1].content for chat in chats)
+
+
+def test_a_tool_cannot_change_what_the_model_said(orchestrated: Orchestrated) -> None:
+    def grasping(numbers: dict[str, list[int]]) -> int:
+        """Take all."""
+        numbers["l"].append(99)
+        return len(numbers)
+
+    chat = thread(form="tool", forced_output=CallableTool.from_callable(grasping))
+    with server(lambda _: calling(("grasping", {"numbers": {"l": [1]}}))) as (url, _):
+        orchestrated(url).run([chat])
+
+    assert chat.history[1].tool_call == {"numbers": {"l": [1]}}
+
+
+def test_the_calls_of_a_reply_that_was_cut_off_are_not_run(orchestrated: Orchestrated) -> None:
+    ran = []
+
+    def step(x: int) -> int:
+        """Step."""
+        ran.append(x)
+        return x
+
+    chat = thread(form="workflow", tools=[CallableTool.from_callable(step)])
+    call = {"id": "c", "type": "function", "function": {"name": "step", "arguments": '{"x": 1}'}}
+    with server(lambda _: chat_reply({"content": None, "tool_calls": [call]}, "length")) as (url, _):
+        (out,) = orchestrated(url).run([chat])
+
+    assert (out.error_class, ran, chat.workflow_step) == (ErrorClass.TRUNCATED, [], 0)
+
+
+def test_what_cannot_be_sent_or_is_no_thread_costs_the_others_nothing(
+    simulator: Callable[..., str], orchestrated: Orchestrated
+) -> None:
+    huge = thread("Hi")
+    huge.llm_config.extra_body = {"x": 2**70}
+    half = thread("a\ud800b")
+    cold = thread("Hi").cold_snapshot
+    good = thread("Hi")
+    orchestrator = orchestrated(simulator())
+    assert cold is not None
+
+    outputs = orchestrator.run([huge, half, cold, good])
+
+    assert [out.error_class for out in outputs] == [ErrorClass.BAD_REQUEST] * 3 + [None]
+    assert "immutable" in (outputs[2].error or "")
+    with pytest.raises(TypeError, match=r"chat_threads\[1\] is not a ChatThread"):
+        orchestrator.run([thread("Hi"), None])  # type: ignore[list-item]
+
+
+def test_requests_at_once_are_limited_over_all_runs_of_a_loop(
+    simulator: Callable[..., str], orchestrated: Orchestrated
+) -> None:
+    orchestrator = orchestrated(simulator(latency_ms=100), max_in_flight=2)
+
+    async def five_runs() -> None:
+        await asyncio.gather(
+            *(
+                orchestrator.run_parallel_ai_completion([thread(f"{n}-{k}") for k in range(2)])
+                for n in range(5)
+            )
+        )
+
+    started = time.monotonic()
+    asyncio.run(five_runs())
+
+    assert time.monotonic() - started > 0.45  # five rounds of two
+
+
+def test_a_pace_outlives_a_loop_that_did_not_use_it(
+    simulator: Callable[..., str], orchestrated: Orchestrated
+) -> None:
+    orchestrator = orchestrated(simulator(), limits=LaneLimits(requests_per_minute=60))
+
+    started = time.monotonic()
+    for n in range(3):
+        orchestrator.run([thread(f"{n}")])
+        orchestrator.run([])
+
+    assert time.monotonic() - started > 1.7

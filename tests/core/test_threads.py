@@ -1,6 +1,6 @@
 """Messages, configs and threads as values: group F of what the original library offers."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -277,13 +277,19 @@ def test_f14_a_workflow_can_begin_again_as_a_new_version(tools: list[CallableToo
     assert (thread.workflow_step, thread.parent_id) == (0, before)
 
 
-def test_an_edit_made_while_a_thread_was_asked_is_kept(simulator: Callable[..., str]) -> None:
+def test_edits_made_while_a_thread_was_asked_are_kept() -> None:
     thread = ChatThread(llm_config=config(), new_message="a", name="before")
     given = thread.cold_snapshot
     assert given is not None
-    after = given.evolve(at=datetime.now(UTC), new_message=None)
+    now = datetime.now(UTC)
+    sent = next_request(Conversation(thread_key="", sample=0, generation=0, thread=given), at=now)
+    assert sent is not None
+    after = apply(sent, Reply(text="b", finish="stop"), at=now).thread
     thread.name = "meanwhile"
+    thread.new_message = "next"
+    thread.history.append(ChatMessage(role=MessageRole.user, content="by the way"))
     thread.follow(after)
 
-    assert (thread.name, thread.new_message, thread.id) == ("meanwhile", None, after.id)
-    assert thread.fork().parent_id == after.id  # and is the next version
+    assert (thread.name, thread.new_message, thread.id) == ("meanwhile", "next", after.id)
+    assert [message.content for message in thread.history] == ["a", "b", "by the way"]
+    assert thread.fork().parent_id == after.id  # and they are the next version
