@@ -68,5 +68,5 @@ def _install() -> None:
         text=True,
     )
     if ended.returncode != 0:
-        pytest.skip(f"npm could not fetch Mermaid: {ended.stderr[-300:]}")
+        pytest.skip("npm could not fetch Mermaid: " + str(ended.stderr)[-300:])
     installed.write_text(lock)
