@@ -5,7 +5,7 @@ import logging
 from copy import deepcopy
 
 from minference_core import ids
-from minference_core.threads import ChatThread, Reply, ToolCall, ToolResult, check_call, is_cut_off, judge
+from minference_core.threads import ChatThread, Reply, ToolCall, ToolResult, Verdict, check_call, is_cut_off
 from minference_core.tools import CallableTool
 
 __all__ = ["run_calls"]
@@ -15,7 +15,9 @@ log = logging.getLogger(__name__)
 _VALIDATED = ids.json_text({"status": "validated", "message": "Schema validation successful"})
 
 
-async def run_calls(thread: ChatThread, reply: Reply, *, timeout_s: float | None = None) -> list[ToolResult]:
+async def run_calls(
+    thread: ChatThread, reply: Reply, verdict: Verdict, *, timeout_s: float | None = None
+) -> list[ToolResult]:
     """
     Run the calls of a reply, side by side.
 
@@ -24,9 +26,9 @@ async def run_calls(thread: ChatThread, reply: Reply, *, timeout_s: float | None
 
     Args:
         thread: The version that the reply answers.
+        verdict: What `judge` says of the reply.
         timeout_s: Seconds that a tool may take.
     """
-    verdict = judge(thread, reply)
     if is_cut_off(verdict):
         why = f"not run: {verdict.message}"
         return [_failed(call, why) for call in reply.tool_calls]

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from minference_core.requests import ProcessedOutput, RawOutput
+from minference_core.requests import ProcessedOutput, RawOutput, raw_result
 from minference_core.threads import LLMClient
 
 __all__ = ["parse_results_file"]
@@ -15,7 +15,9 @@ __all__ = ["parse_results_file"]
 
 def parse_results_file(filepath: str | Path, client: LLMClient | str | None = None) -> list[ProcessedOutput]:
     """
-    The outcomes in a file, in its order.
+    The outcomes in a file, in its order: one for each attempt.
+
+    In a journal's, `chat_thread_live_id` is the thread's lineage: a warm object does not outlive its process.
 
     Args:
         filepath: A journal of an orchestrator (`journal_folder`), or a results file of the original
@@ -55,7 +57,7 @@ def _read(line: Any, client: LLMClient | str | None, asked: dict[tuple[Any, ...]
         return None
     intent = asked.get(name, line)
     return RawOutput.cold(
-        raw_result=_body(line),
+        raw_result=raw_result(line["body"], line["error_message"] or line["error"]),
         completion_kwargs={},
         start_time=datetime.fromisoformat(intent["sent_at"]).timestamp(),
         end_time=datetime.fromisoformat(line["finished_at"]).timestamp(),
@@ -76,13 +78,3 @@ def _raw(metadata: dict[str, Any], request: Any, response: Any, client: LLMClien
         chat_thread_live_id=metadata["chat_thread_live_id"],
         client=client,
     )
-
-
-def _body(outcome: dict[str, Any]) -> dict[str, Any]:
-    if outcome["body"] is None:
-        return {"error": outcome["error_message"] or outcome["error"]}
-    try:
-        body = json.loads(outcome["body"])
-    except ValueError:
-        body = outcome["body"]
-    return body if isinstance(body, dict) else {"body": body}

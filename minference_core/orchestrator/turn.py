@@ -4,8 +4,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import UUID
 
-import orjson
-
 from minference_core import ids
 from minference_core.conversations.calls import run_calls
 from minference_core.entities import EntityRegistry
@@ -19,6 +17,7 @@ from minference_core.requests import (
     json_object_of,
     prepare,
     price,
+    raw_result,
 )
 from minference_core.threads import (
     ChatThread,
@@ -69,11 +68,11 @@ class Turn:
         if meaning.reply is None:
             return self._output(attempt, error=meaning.error, message=meaning.message)
         reply, sent = meaning.reply, self.request.conversation
-        results = await run_calls(sent.thread, reply, timeout_s=tool_timeout_s)
-        after = apply(sent, reply, at=attempt.finished_at, results=results)
+        verdict = judge(sent.thread, reply)
+        results = await run_calls(sent.thread, reply, verdict, timeout_s=tool_timeout_s)
+        after = apply(sent, reply, at=attempt.finished_at, results=results, verdict=verdict)
         EntityRegistry.register(after.thread)
         self.thread.follow(after.thread)
-        verdict = judge(sent.thread, reply)
         return self._output(attempt, reply, verdict, error=verdict.error, message=verdict.message)
 
     def _output(
@@ -110,7 +109,7 @@ class Turn:
 
     def _raw(self, attempt: Attempt, message: str | None) -> RawOutput:
         return RawOutput.cold(
-            raw_result=_result(attempt, message),
+            raw_result=raw_result(attempt.body, message),
             completion_kwargs=self.request.wire.body,
             start_time=attempt.first_sent_at.timestamp(),
             end_time=attempt.finished_at.timestamp(),
@@ -166,13 +165,3 @@ def version_of(thread: ChatThread) -> ChatThread:
 def _asker(thread: ChatThread, nth: int) -> UUID:
     """Tells the replies to a version apart by the object, and by its place, that they were made for."""
     return ids.hash_uuid(thread.live_id, nth)
-
-
-def _result(attempt: Attempt, message: str | None) -> dict[str, object]:
-    if attempt.body is None:
-        return {"error": message or "no answer came"}
-    try:
-        body = orjson.loads(attempt.body)
-    except orjson.JSONDecodeError:
-        body = attempt.body
-    return body if isinstance(body, dict) else {"body": body}

@@ -2,7 +2,7 @@
 
 from minference_core.requests.estimate import Estimate, estimate
 from minference_core.requests.outcome import Attempt, Meaning, interpret
-from minference_core.requests.outputs import ProcessedOutput, RawOutput, json_object_of
+from minference_core.requests.outputs import ProcessedOutput, RawOutput, json_object_of, raw_result
 from minference_core.requests.prepare import PreparedRequest, prepare
 from minference_core.requests.price import PRICE_ID, Price, price
 from minference_core.requests.record import ExchangeRecord, settling
@@ -28,6 +28,7 @@ __all__ = [
     "max_output_tokens",
     "prepare",
     "price",
+    "raw_result",
     "replay",
     "settling",
     "stamped",

@@ -8,6 +8,8 @@ import json
 from typing import Any, ClassVar
 from uuid import UUID
 
+import orjson
+
 from minference_core.entities import Entity
 from minference_core.errors import ErrorClass, Undecodable
 from minference_core.providers import PROVIDERS, error_in_answer, provider_for
@@ -23,7 +25,7 @@ from minference_core.threads import (
     usage_of,
 )
 
-__all__ = ["ProcessedOutput", "RawOutput", "json_object_of"]
+__all__ = ["ProcessedOutput", "RawOutput", "json_object_of", "raw_result"]
 
 
 class RawOutput(Entity):
@@ -174,6 +176,22 @@ class ProcessedOutput(Entity):
     raw_output: RawOutput
     chat_thread_id: UUID
     chat_thread_live_id: UUID | None
+
+
+def raw_result(body: str | None, why: str | None) -> dict[str, Any]:
+    """
+    A raw answer as `RawOutput.raw_result` holds it.
+
+    Args:
+        why: What is said where there is no body.
+    """
+    if body is None:
+        return {"error": why or "no answer came"}
+    try:
+        result = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        result = body
+    return result if isinstance(result, dict) else {"body": result}
 
 
 def json_object_of(thread: ChatThread, reply: Reply, verdict: Verdict) -> GeneratedJsonObject | None:

@@ -64,7 +64,7 @@ def step_from(request: PreparedRequest, attempt: Attempt) -> Step:
         failed = replace(sent, failed=meaning.error)
         return Step(request, attempt, failed, meaning.error, meaning.message, meaning)
     verdict = judge(sent.thread, meaning.reply)
-    after = apply(sent, meaning.reply, at=attempt.finished_at)
+    after = apply(sent, meaning.reply, at=attempt.finished_at, verdict=verdict)
     return Step(request, attempt, after, verdict.error, verdict.message, meaning, verdict.json_object)
 
 

@@ -209,7 +209,12 @@ def check_call(thread: ChatThread, call: ToolCall) -> str | None:
 
 
 def apply(
-    conversation: Conversation, reply: Reply, *, at: datetime, results: Sequence[ToolResult] = ()
+    conversation: Conversation,
+    reply: Reply,
+    *,
+    at: datetime,
+    results: Sequence[ToolResult] = (),
+    verdict: Verdict | None = None,
 ) -> Conversation:
     """
     The conversation after `reply`: its messages, and one more version.
@@ -220,13 +225,13 @@ def apply(
     Args:
         at: When the reply arrived, UTC.
         results: What its calls gave, in their order.
+        verdict: What `judge` says of the reply, from a caller who has asked already.
     """
-    thread = conversation.thread
+    thread, verdict = conversation.thread, verdict or judge(conversation.thread, reply)
     at = max(at, thread.created_at)
     said = _reply_message(conversation, reply, at=at)
     answers = [_result_message(thread, said, result, at=at) for result in results]
     changes: dict[str, Any] = {"history": [*thread.history, said, *answers]}
-    verdict = judge(thread, reply)
     if not is_cut_off(verdict) and _step_is_done(thread, results):
         changes["workflow_step"] = (thread.workflow_step or 0) + 1
     return replace(
