@@ -73,11 +73,6 @@ class Engine:
         self._refusals = 0  # since the last answer
         self.sending: set[asyncio.Task[Any] | None] = set()  # tasks that must not be cut off
 
-    @property
-    def max_in_flight(self) -> int | None:
-        """How many requests the lane takes at once; None if it does not say."""
-        return self._lane.limits.max_in_flight
-
     async def ask(self, request: Sendable) -> Attempt:
         """
         Send a request until it is settled or its retries are used up.

@@ -69,13 +69,6 @@ class InferenceOrchestrator:
                 process that is not async goes on in its thread, unheard; one from source is stopped.
             show_progress: A progress bar on stderr; only on a terminal when left out.
         """
-        for limits_given in (
-            oai_request_limits, anthropic_request_limits, vllm_request_limits, litellm_request_limits,
-            openrouter_request_limits,
-        ):  # fmt: skip
-            if not isinstance(limits_given, RequestLimits | None):
-                raise TypeError(f"limits are RequestLimits(…), not {limits_given!r}")
-        environment.load_env_file(Path.cwd())
         given: dict[Client, RequestLimits | None] = {
             "openai": oai_request_limits,
             "anthropic": anthropic_request_limits,
@@ -83,6 +76,10 @@ class InferenceOrchestrator:
             "litellm": litellm_request_limits,
             "openrouter": openrouter_request_limits,
         }
+        for limit in given.values():
+            if not isinstance(limit, RequestLimits | None):
+                raise TypeError(f"limits are RequestLimits(…), not {limit!r}")
+        environment.load_env_file(Path.cwd())
         self.request_limits = {client: limits or _default(client) for client, limits in given.items()}
         limits: dict[str, LaneLimits] = {
             client: lane_limits(one) for client, one in self.request_limits.items()
@@ -95,7 +92,6 @@ class InferenceOrchestrator:
             keep=local_cache,
             max_in_flight=max_in_flight,
         )
-        self._max_in_flight = max_in_flight
         self._tool_timeout_s = tool_timeout_s
         self._show_progress = show_progress
 
@@ -134,7 +130,7 @@ class InferenceOrchestrator:
         async with self._sessions.use() as session:
             run = _Run(session, threads, self._tool_timeout_s)
             with progress_bar(len(threads), shown=self._show_progress) as tick:
-                await run.finish(self._max_in_flight, lambda: tick(run.done, run.failures, run.cost_usd))
+                await run.finish(lambda: tick(run.done, run.failures, run.cost_usd))
         return run.outcomes()
 
     def run(self, chat_threads: Sequence[ChatThread]) -> list[ProcessedOutput]:
@@ -198,12 +194,12 @@ class _Run:
         self.failures = 0
         self.cost_usd = 0.0
 
-    async def finish(self, max_in_flight: int, tick: Callable[[], None]) -> None:
+    async def finish(self, tick: Callable[[], None]) -> None:
         workers = Workers(self._stop)
         for client, listed in self._by_client().items():
             engine = self._session.engine(client, self._stop)
             todo = iter(listed)
-            for _ in range(min(engine.max_in_flight or max_in_flight, len(listed))):
+            for _ in range(min(self._session.widths[client], len(listed))):
                 workers.add(engine, self._work(engine, todo))
         working = asyncio.create_task(workers.finish(tick))
         try:
@@ -267,7 +263,7 @@ class _Run:
             return await turn.end(attempt, tool_timeout_s=self._tool_timeout_s)
         except Exception as exc:  # one thread's answer, however odd, must not cost the others theirs
             log.exception("an answer could not be taken into its thread")
-            self._session.keep_journal()
+            self._session.undelivered = True
             why = f"the answer is in the journal, but could not be taken into the thread: {exc!r}"
             return failed(turn.thread, ErrorClass.UNDECODABLE, why)
 

@@ -26,29 +26,26 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
-class _Noted:
-    """What the end of a session has to know."""
-
-    undelivered: bool = False  # somebody did not get what was answered
-
-
-@dataclass(frozen=True, slots=True)
 class Session:
-    """What the runs of one loop share: connections, a journal, and the pace of each lane."""
+    """
+    What the runs of one loop share: connections, a journal, and the pace of each lane.
+
+    Attributes:
+        widths: By client, how many requests a lane takes at once; `slots` holds all runs to it.
+        listed: How often a version has been asked.
+        undelivered: Whether an answer in the journal has not reached its thread.
+    """
 
     lanes: Mapping[str, Lane]
+    widths: Mapping[str, int]
     transports: Mapping[str, Transport]
     gates: Mapping[str, Gate]
-    slots: Mapping[str, asyncio.Semaphore]  # as many as a lane takes requests at once
+    slots: Mapping[str, asyncio.Semaphore]
     journal: Journal
     history: History
     run_id: str
-    noted: _Noted
-    listed: Counter[UUID] = field(default_factory=Counter)  # how often a version has been asked
-
-    def keep_journal(self) -> None:
-        """Note that an answer in the journal has not reached its thread."""
-        self.noted.undelivered = True
+    listed: Counter[UUID] = field(default_factory=Counter)
+    undelivered: bool = False
 
     def engine(self, client: str, stop: asyncio.Event) -> Engine:
         """An engine for one run: what stops that, or its lane, stops no other."""
@@ -71,7 +68,6 @@ class _Shared:
     gates: Mapping[str, Gate]
     changing: asyncio.Lock = field(default_factory=asyncio.Lock)
     users: int = 0
-    noted: _Noted = field(default_factory=_Noted)
     session: Session | None = None
     closing: AsyncExitStack = field(default_factory=AsyncExitStack)
 
@@ -114,12 +110,13 @@ class Sessions:
         shared = self._shared()
         async with shared.changing:
             if shared.session is None:
-                shared.session = await self._open(shared)
+                shared.session = await shared.closing.enter_async_context(self._opened(shared.gates))
+            session = shared.session
             shared.users += 1
         try:
-            yield shared.session
+            yield session
         except BaseException:
-            shared.noted.undelivered = True
+            session.undelivered = True
             raise
         finally:
             async with shared.changing:
@@ -140,30 +137,34 @@ class Sessions:
                 self._latest = gates
             return self._by_loop[loop]
 
-    async def _open(self, shared: _Shared) -> Session:
+    @asynccontextmanager
+    async def _opened(self, gates: Mapping[str, Gate]) -> AsyncIterator[Session]:
         run_id = uuid4().hex
         folder = self.folder / run_id  # its own, as a journal has one writer
-        shared.closing.callback(self._close, shared, folder)
-        shared.noted = _Noted()
-        journal = await shared.closing.enter_async_context(Journal(folder, run_id))
-        transports = {
-            client: await shared.closing.enter_async_context(Transport(timeout_s=lane.timeout_s))
-            for client, lane in self._lanes.items()
+        widths = {
+            client: lane.limits.max_in_flight or self._max_in_flight for client, lane in self._lanes.items()
         }
-        slots = {
-            client: asyncio.Semaphore(lane.limits.max_in_flight or self._max_in_flight)
-            for client, lane in self._lanes.items()
-        }
-        return Session(
-            self._lanes, transports, shared.gates, slots, journal, History(folder), run_id, shared.noted
-        )
-
-    def _close(self, shared: _Shared, folder: Path) -> None:
-        if self._keep:
-            return
-        if shared.noted.undelivered:
+        async with AsyncExitStack() as opened:
+            session = Session(
+                lanes=self._lanes,
+                widths=widths,
+                transports={
+                    client: await opened.enter_async_context(Transport(timeout_s=lane.timeout_s))
+                    for client, lane in self._lanes.items()
+                },
+                gates=gates,
+                slots={client: asyncio.Semaphore(width) for client, width in widths.items()},
+                journal=await opened.enter_async_context(Journal(folder, run_id)),
+                history=History(folder),
+                run_id=run_id,
+            )
+            yield session
+        if session.undelivered and not self._keep:
             log.warning("answers that were not delivered are in %s", folder)
-            return
+        elif not self._keep:
+            self._clear_away(folder)
+
+    def _clear_away(self, folder: Path) -> None:
         shutil.rmtree(folder, ignore_errors=True)
         if self.folder.exists() and not any(self.folder.iterdir()):
             self.folder.rmdir()
