@@ -8,6 +8,7 @@ from pathlib import Path
 
 from minference_assets.project import project_root
 from minference_core.engine.environment import (
+    DATA_VARIABLE,
     SIMULATOR_VARIABLE,
     base_url,
     key,
@@ -27,8 +28,6 @@ __all__ = [
     "load_env_file",
     "simulator",
 ]
-
-DATA_VARIABLE = "MINFERENCE_DATA"
 
 
 def configured_providers() -> list[str]:

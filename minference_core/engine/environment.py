@@ -15,8 +15,18 @@ from pydantic import SecretStr
 from minference_core.engine.limits import Lane, LaneLimits
 from minference_core.providers import PROVIDERS
 
-__all__ = ["SIMULATOR_VARIABLE", "base_url", "key", "lanes", "load_env_file", "simulator"]
+__all__ = [
+    "DATA_VARIABLE",
+    "SIMULATOR_VARIABLE",
+    "base_url",
+    "key",
+    "lanes",
+    "load_env_file",
+    "said",
+    "simulator",
+]
 
+DATA_VARIABLE = "MINFERENCE_DATA"
 SIMULATOR_VARIABLE = "MINFERENCE_SIMULATOR"
 
 

@@ -500,10 +500,6 @@ def settle(entity: Entity, version: Entity) -> None:
         entity._take_place_of(version)
 
 
-def _is_cold(value: Any) -> bool:
-    return isinstance(value, Entity) and value._warmth is None
-
-
 def parts(version: Entity) -> Iterator[Entity]:
     """The entities directly inside a cold version."""
     values = version.__dict__

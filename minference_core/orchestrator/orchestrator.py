@@ -3,7 +3,6 @@
 import asyncio
 import contextvars
 import logging
-import os
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -280,4 +279,4 @@ def _default(client: Client) -> RequestLimits:
 
 
 def _default_folder() -> Path:
-    return Path(os.environ.get("MINFERENCE_DATA") or "data") / "library"
+    return Path(environment.said(environment.DATA_VARIABLE) or "data") / "library"

@@ -24,11 +24,11 @@ from minference_core.threads import (
     Conversation,
     Reply,
     ResponseFormat,
+    Usage,
     Verdict,
     apply,
     judge,
     next_request,
-    usage_of,
 )
 
 __all__ = ["Turn", "failed", "version_of"]
@@ -73,13 +73,15 @@ class Turn:
         after = apply(sent, reply, at=attempt.finished_at, results=results, verdict=verdict)
         EntityRegistry.register(after.thread)
         self.thread.follow(after.thread)
-        return self._output(attempt, reply, verdict, error=verdict.error, message=verdict.message)
+        usage = after.thread.history[len(sent.thread.history)].usage
+        return self._output(attempt, reply, verdict, usage, error=verdict.error, message=verdict.message)
 
     def _output(
         self,
         attempt: Attempt,
         reply: Reply | None = None,
         verdict: Verdict | None = None,
+        usage: Usage | None = None,
         *,
         error: ErrorClass | None,
         message: str | None,
@@ -88,12 +90,12 @@ class Turn:
         config = self.request.thread.llm_config
         fields = {}
         if reply is not None and verdict is not None:
-            cost = price(config.client, config.model or "", reply.usage).usd
+            cost = price(config.client, config.model, reply.usage).usd
             fields = {
                 "content": reply.text or None,
                 "reasoning": reply.reasoning,
                 "json_object": json_object_of(self.request.thread, reply, verdict),
-                "usage": usage_of(reply),
+                "usage": usage,
                 "cost_usd": None if cost is None else float(cost),
             }
         return ProcessedOutput.cold(

@@ -131,7 +131,7 @@ def test_m1_m3_m8_m10_a_turn_moves_the_new_message_into_the_history_and_updates_
         (MessageRole.assistant, out.content),
     ]
     assert chat.history[1].usage is not None
-    assert chat.history[1].usage.completion_tokens == out.usage.completion_tokens  # type: ignore[union-attr]
+    assert chat.history[1].usage == out.usage
     assert chat.live_id == live_id
     # as given, with the user's message, with the reply
     assert [len(version.history) for version in versions(chat)] == [0, 1, 2]
@@ -497,6 +497,7 @@ def test_n8_the_outcomes_of_a_journal_and_of_the_originals_files_can_be_read_bac
     assert {(out.content, out.chat_thread_id) for out in again} == {
         (out.content, out.chat_thread_id) for out in outputs
     }
+    assert [out.raw_output.contains_object for out in again] == [False, False]
     of_the_original = tmp_path / "openai_results.jsonl"
     metadata = {
         "chat_thread_id": str(outputs[0].chat_thread_id),

@@ -229,3 +229,13 @@ def test_the_functions_beside_the_registry_do_the_same() -> None:
     assert asyncio.run(aexecute_callable("add", {"x": 1}, CallableRegistry)) == {"result": 3}
     with pytest.raises(ToolNotOptedIn, match=r"Function 'sub' not found in registry. Available: \['add'\]"):
         execute_callable("sub", {})
+
+
+def test_d4_a_function_that_is_text_is_replaced_by_other_text() -> None:
+    CallableRegistry.register_from_text("step", "def step(x: int) -> int:\n    return x + 1")
+    with pytest.raises(ValueError, match="already registered"):
+        CallableRegistry.register_from_text("step", "def step(x: int) -> int:\n    return x + 2")
+
+    CallableRegistry.update_from_text("step", "def step(x: int) -> int:\n    return x + 2")
+
+    assert CallableRegistry.execute("step", {"x": 1}) == {"result": 3}
