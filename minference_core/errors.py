@@ -3,6 +3,7 @@ Every exception this library raises on purpose.
 
     MinferenceError
     +-- SpecError             the input cannot be run as it is: the message names file, row, column, remedy
+    |   +-- Unsupported       a provider or model does not take what is asked for: field and remedy
     +-- ConfigError           a setting is missing or wrong: the message names the variable or field
     |   +-- MissingKey        a provider's key is not set; only the threads that need it are affected
     +-- RequestTooLarge       one request exceeds a whole minute's token budget: it can never be sent
@@ -34,6 +35,14 @@ class MinferenceError(Exception):
 
 class SpecError(MinferenceError):
     """The thread specs cannot be run as they are."""
+
+
+class Unsupported(SpecError, ValueError):
+    """A thread, or its config, asks for something its provider or model does not take."""
+
+    def __init__(self, field: str, problem: str, remedy: str) -> None:
+        super().__init__(f"{field}: {problem}: {remedy}")
+        self.field = field
 
 
 class ConfigError(MinferenceError):
@@ -152,5 +161,6 @@ class ErrorClass(StrEnum):
     REFUSAL = "refusal"  # the model declined
     TRUNCATED = "truncated"  # cut off at max_tokens
     INVALID_OUTPUT = "invalid_output"  # not what the schema asks for
+    MAX_STEPS = "max_steps"  # a tool loop did not come to its end within the thread's max_steps
     TOO_LARGE = "too_large"  # never sent: it cannot fit the lane's limit
     UNCERTAIN = "uncertain"  # a crash left it unknown whether the provider answered

@@ -1,8 +1,9 @@
 """Providers: our words to theirs and back, pure."""
 
-from minference_core.providers.base import Provider, Unsupported, WireRequest, endpoint
+from minference_core.errors import Unsupported
+from minference_core.providers.base import Provider, WireRequest, endpoint
 from minference_core.providers.failures import classify, error_in_answer, retry_after_s
-from minference_core.providers.registry import PROVIDERS, SIMULATOR, Entry, provider_for
+from minference_core.providers.registry import PROVIDERS, SIMULATOR, Entry, provider_for, provider_of, reader
 from minference_core.threads.capabilities import Capabilities, capabilities
 
 __all__ = [
@@ -18,5 +19,7 @@ __all__ = [
     "endpoint",
     "error_in_answer",
     "provider_for",
+    "provider_of",
+    "reader",
     "retry_after_s",
 ]

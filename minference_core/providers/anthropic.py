@@ -8,14 +8,11 @@ that has one is sent under the older.
 """
 
 from collections.abc import Iterator, Mapping
-from typing import Any
 
-from minference_core.errors import Undecodable
+from minference_core.providers.anthropic_reply import read_reply
 from minference_core.providers.asked import check
 from minference_core.providers.base import JsonObject, WireRequest
-from minference_core.providers.calls import Found, arguments_from_json, tool_calls
-from minference_core.providers.reading import count, mapping, text_or_none
-from minference_core.threads import ChatThread, FinishReason, Reply, TokenUsage, views
+from minference_core.threads import ChatThread, Reply, views
 from minference_core.tools import StructuredTool
 
 __all__ = ["Anthropic"]
@@ -23,15 +20,6 @@ __all__ = ["Anthropic"]
 _NEWEST = "2026-10-21"
 _TAKES_SAMPLING = "2023-06-01"
 _SAMPLING = ("temperature", "top_p", "top_k")
-
-_FINISH: Mapping[str, FinishReason] = {
-    "end_turn": "stop",
-    "stop_sequence": "stop",
-    "max_tokens": "length",
-    "model_context_window_exceeded": "length",
-    "tool_use": "tool_calls",
-    "refusal": "refusal",
-}
 
 
 class Anthropic:
@@ -61,24 +49,7 @@ class Anthropic:
         return WireRequest("/v1/messages", body, {"anthropic-version": version})
 
     def decode(self, body: object) -> Reply:
-        top = mapping(body, "the body")
-        if top.get("type") == "error":
-            raise Undecodable(f"an error inside a 200: {top.get('error')!r}")
-        blocks = top.get("content")
-        if not isinstance(blocks, list):
-            raise Undecodable("content is missing or not a list")
-        finish_reason = text_or_none(top.get("stop_reason"))
-        finish = _FINISH.get(finish_reason or "", "other")
-        calls = tool_calls(_calls(blocks))
-        return Reply(
-            text=_joined(blocks, "text"),
-            finish="tool_calls" if calls and finish in ("stop", "other") else finish,
-            finish_reason=finish_reason,
-            reasoning=_joined(blocks, "thinking") or None,
-            tool_calls=calls,
-            usage=_usage(top.get("usage")),
-            model=text_or_none(top.get("model")),
-        )
+        return read_reply(body)
 
     def authorization(self, key: str, wire: WireRequest) -> Mapping[str, str]:
         if wire.headers.get("anthropic-version") == _NEWEST:
@@ -120,30 +91,3 @@ def _output_config(thread: ChatThread, effort: str | None) -> JsonObject:
     if thread.llm_config.response_format == "structured_output" and isinstance(wanted, StructuredTool):
         config["format"] = {"type": "json_schema", "schema": wanted.json_schema}
     return config
-
-
-def _calls(blocks: list[Any]) -> Iterator[Found]:
-    for block in blocks:
-        if isinstance(block, dict) and block.get("type") == "tool_use":
-            yield Found(block.get("id"), block.get("name"), arguments_from_json(block.get("input")))
-
-
-def _joined(blocks: list[Any], kind: str) -> str:
-    """The text of every block of one type, in order."""
-    found = (text_or_none(b.get(kind)) for b in blocks if isinstance(b, dict) and b.get("type") == kind)
-    return "".join(text for text in found if text is not None)
-
-
-def _usage(value: object) -> TokenUsage:
-    """Anthropic counts cached and newly cached input beside `input_tokens`; ours is the sum of all."""
-    read = count(value, "input_tokens")
-    cached = count(value, "cache_read_input_tokens")
-    created = count(value, "cache_creation_input_tokens")
-    details = value.get("output_tokens_details") if isinstance(value, dict) else None
-    return TokenUsage(
-        prompt_tokens=None if read is None else read + (cached or 0) + (created or 0),
-        completion_tokens=count(value, "output_tokens"),
-        cached_tokens=cached,
-        cache_creation_tokens=created,
-        reasoning_tokens=count(details, "thinking_tokens"),
-    )

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from minference_core.providers.base import Unsupported
+from minference_core.errors import Unsupported
 from minference_core.threads import ChatThread, LLMConfig, ResponseFormat, Tool
 from minference_core.threads.capabilities import Capabilities, capabilities
 from minference_core.tools import StructuredTool

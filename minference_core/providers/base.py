@@ -8,29 +8,31 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from minference_core.errors import SpecError
 from minference_core.threads import ChatThread, Reply
 
-__all__ = ["JsonObject", "Provider", "Unsupported", "WireRequest", "endpoint"]
+__all__ = ["JsonObject", "Provider", "WireRequest", "endpoint"]
 
 JsonObject = dict[str, Any]
 
 
-class Unsupported(SpecError):
-    """A thread asks for something its provider or model does not take."""
-
-    def __init__(self, field: str, problem: str, remedy: str) -> None:
-        super().__init__(f"{field}: {problem}: {remedy}")
-        self.field = field
-
-
 @dataclass(frozen=True, slots=True)
 class WireRequest:
-    """One request as the provider wants it, but for the key."""
+    """
+    One request as the provider wants it, but for the key.
+
+    Attributes:
+        asked: The body without what cannot change the answer, such as cache marks; the same as `body`
+            where it holds nothing of the kind. Requests are told apart by it.
+    """
 
     path: str
     body: JsonObject
     headers: Mapping[str, str] = field(default_factory=dict)
+    asked: JsonObject = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not self.asked:
+            object.__setattr__(self, "asked", self.body)
 
 
 class Provider(Protocol):

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from minference_core.providers.anthropic import Anthropic
 from minference_core.providers.base import Provider
 from minference_core.providers.openai_chat import LITELLM, OPENAI, OPENROUTER, VLLM, OpenAIChat
+from minference_core.threads import ChatThread
 
-__all__ = ["PROVIDERS", "SIMULATOR", "Entry", "provider_for"]
+__all__ = ["PROVIDERS", "SIMULATOR", "Entry", "provider_for", "provider_of", "reader"]
 
 
 # What the simulator calls itself in the header `server`: its answers are never counted as paid.
@@ -62,5 +63,15 @@ PROVIDERS: Mapping[str, Entry] = {
 
 
 def provider_for(client: str) -> Provider:
-    """The adapter of a client."""
+    """The adapter of a client: of the wire format that it is asked in by default."""
     return PROVIDERS[client].provider
+
+
+def provider_of(thread: ChatThread) -> Provider:
+    """The adapter that writes a thread's next request."""
+    return provider_for(thread.llm_config.client)
+
+
+def reader(client: str, answer: object) -> Provider:
+    """The adapter that reads a client's answer, whichever of its wire formats that is in."""
+    return provider_for(client)

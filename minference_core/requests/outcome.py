@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from minference_core.errors import ErrorClass, Undecodable
-from minference_core.providers import classify, error_in_answer, provider_for
+from minference_core.providers import classify, error_in_answer, reader
 from minference_core.threads import Reply
 
 _BOM = "\ufeff"
@@ -55,7 +55,7 @@ def interpret(client: str, attempt: Attempt) -> Meaning:
         answer = json.loads(body.lstrip(_BOM))
         if (status := error_in_answer(answer)) is not None:
             return Meaning(None, *classify(status, body))
-        return Meaning(provider_for(client).decode(answer))
+        return Meaning(reader(client, answer).decode(answer))
     except Undecodable as exc:
         return Meaning(None, ErrorClass.UNDECODABLE, str(exc))
     except (ValueError, RecursionError) as exc:

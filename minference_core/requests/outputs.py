@@ -12,7 +12,7 @@ import orjson
 
 from minference_core.entities import Entity
 from minference_core.errors import ErrorClass, Undecodable
-from minference_core.providers import PROVIDERS, error_in_answer, provider_for
+from minference_core.providers import PROVIDERS, error_in_answer, reader
 from minference_core.threads import (
     ChatThread,
     GeneratedJsonObject,
@@ -133,7 +133,7 @@ class RawOutput(Entity):
             raise Undecodable(f"no provider answers like this: {_shortened(self.raw_result)}")
         if error_in_answer(self.raw_result) is not None or "error" in self.raw_result:
             raise Undecodable(_error_text(self.raw_result))
-        return provider_for(provider).decode(self.raw_result)
+        return reader(provider, self.raw_result).decode(self.raw_result)
 
     def _parsed(self, text: str) -> GeneratedJsonObject | None:
         form = self.completion_kwargs.get("response_format")

@@ -8,7 +8,7 @@ from uuid import UUID
 import orjson
 
 from minference_core import ids
-from minference_core.providers import WireRequest, provider_for
+from minference_core.providers import WireRequest, provider_of
 from minference_core.requests.outcome import Attempt, Meaning, interpret
 from minference_core.requests.tokens import estimate_prompt_tokens, max_output_tokens
 from minference_core.threads import ChatThread, Conversation
@@ -70,7 +70,7 @@ class PreparedRequest:
 
     def authorization(self, key: str) -> Mapping[str, str]:
         """The headers that carry the account's key."""
-        return provider_for(self.client).authorization(key, self.wire)
+        return provider_of(self.thread).authorization(key, self.wire)
 
     def interpret(self, attempt: Attempt) -> Meaning:
         """Read an attempt's raw answer; nothing it may hold raises."""
@@ -85,10 +85,10 @@ def prepare(conversation: Conversation) -> PreparedRequest:
         Unsupported: Its provider or model does not take what it asks for.
     """
     thread = conversation.thread
-    provider = provider_for(thread.llm_config.client)
+    provider = provider_of(thread)
     wire = provider.encode(thread)
     key = ids.hash_uuid(
-        provider.name, provider.dialect, wire.body.get("model"), wire.body, conversation.sample,
+        provider.name, provider.dialect, wire.asked.get("model"), wire.asked, conversation.sample,
         conversation.generation,
     )  # fmt: skip
     return PreparedRequest(key, conversation, wire, orjson.dumps(wire.body))

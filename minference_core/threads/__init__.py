@@ -1,8 +1,17 @@
 """Threads: conversations as versioned entities, and the pure rules by which they go on."""
 
-from minference_core.threads.config import Client, LLMClient, LLMConfig, ReasoningEffort, ResponseFormat
+from minference_core.threads.config import Api, Client, LLMClient, LLMConfig, ReasoningEffort, ResponseFormat
+from minference_core.threads.images import Image, ImageInput
 from minference_core.threads.json_text import json_in, parse_json_string
-from minference_core.threads.messages import CalledTool, ChatMessage, MessageRole, Role, SystemPrompt, Usage
+from minference_core.threads.messages import (
+    CalledTool,
+    CarriedReasoning,
+    ChatMessage,
+    MessageRole,
+    Role,
+    SystemPrompt,
+    Usage,
+)
 from minference_core.threads.outputs import GeneratedJsonObject, usage_of
 from minference_core.threads.reply import FinishReason, Reply, TokenUsage, ToolCall
 from minference_core.threads.thread import ChatThread, Tool
@@ -18,13 +27,17 @@ from minference_core.threads.turns import (
 )
 
 __all__ = [
+    "Api",
     "CalledTool",
+    "CarriedReasoning",
     "ChatMessage",
     "ChatThread",
     "Client",
     "Conversation",
     "FinishReason",
     "GeneratedJsonObject",
+    "Image",
+    "ImageInput",
     "LLMClient",
     "LLMConfig",
     "MessageRole",

@@ -7,9 +7,10 @@ from pydantic import Field, JsonValue, model_validator
 
 from minference_core.entities import Entity
 
-__all__ = ["Client", "LLMClient", "LLMConfig", "ReasoningEffort", "ResponseFormat"]
+__all__ = ["Api", "Client", "LLMClient", "LLMConfig", "ReasoningEffort", "ResponseFormat"]
 
 Client = Literal["openai", "anthropic", "vllm", "litellm", "openrouter"]  # those that are served
+Api = Literal["chat", "responses"]
 ReasoningEffort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
 
 Penalty = Annotated[float, Field(ge=-2, le=2)]
@@ -52,6 +53,15 @@ class LLMConfig(Entity):
         frequency_penalty: -2 to 2; not Anthropic's.
         presence_penalty: -2 to 2; not Anthropic's.
         use_cache: Whether Anthropic's prompt caching is asked for.
+        api: Which of OpenAI's APIs is asked; the one that the model and the tools need when left out.
+        api_version: Of Anthropic's API; the newest that takes the other settings when left out.
+        reasoning_max_tokens: The most tokens of thinking: Claude models before 4.7, and OpenRouter.
+        verbosity: How wordy OpenAI's newer models are.
+        service_tier: OpenAI's `auto`, `default`, `flex`, `priority`; Anthropic's `auto`, `standard_only`.
+        prompt_cache_key: Which of OpenAI's requests are likely to share a cached beginning.
+        structured_outputs: vLLM's own way to bind a reply: one of `json`, `regex`, `choice`, `grammar`.
+        chat_template_kwargs: What vLLM's chat template of the model is given, as {"enable_thinking": false}.
+        provider_routing: OpenRouter's `provider`: which providers it may choose from, and how.
         reasoner: Ask OpenAI's model as a reasoning model whatever its name; the effort is
             `reasoning_effort`, or medium.
         extra_body: Merged into the request as it is, for what a provider offers and is not named here.
@@ -70,6 +80,15 @@ class LLMConfig(Entity):
     presence_penalty: Penalty | None = None
     reasoner: bool = False
     reasoning_effort: ReasoningEffort | None = None
+    reasoning_max_tokens: Annotated[int, Field(ge=1)] | None = None
+    verbosity: Literal["low", "medium", "high"] | None = None
+    service_tier: Annotated[str, Field(min_length=1)] | None = None
+    prompt_cache_key: Annotated[str, Field(min_length=1)] | None = None
+    structured_outputs: dict[str, JsonValue] | None = None
+    chat_template_kwargs: dict[str, JsonValue] | None = None
+    provider_routing: dict[str, JsonValue] | None = None
+    api: Api | None = None
+    api_version: Literal["2023-06-01", "2026-10-21"] | None = None
     response_format: ResponseFormat = ResponseFormat.text
     use_cache: bool = True
     extra_body: dict[str, JsonValue] | None = None

@@ -9,9 +9,10 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from minference_core import ids
 from minference_core.entities import Entity, EntityRegistry
+from minference_core.threads.images import ImageInput
 from minference_core.tools import CallableTool, StructuredTool
 
-__all__ = ["CalledTool", "ChatMessage", "MessageRole", "Role", "SystemPrompt", "Usage"]
+__all__ = ["CalledTool", "CarriedReasoning", "ChatMessage", "MessageRole", "Role", "SystemPrompt", "Usage"]
 
 Role = Literal["user", "assistant", "tool", "system"]
 
@@ -43,6 +44,10 @@ class Usage(Entity):
         cache_creation_input_tokens: Of these, newly written to the provider's cache.
         cache_read_input_tokens: Of these, read from the cache, as Anthropic says it.
         cached_tokens: The same, as OpenAI says it.
+        audio_tokens: Of the completion.
+        prompt_audio_tokens: Of the prompt.
+        service_tier: Which of its tiers the provider served it in.
+        provider_cost_usd: What the provider itself says that it cost, in US dollars.
     """
 
     entity_kind: ClassVar[str] = "Usage"
@@ -58,6 +63,9 @@ class Usage(Entity):
     reasoning_tokens: int | None = None
     rejected_prediction_tokens: int | None = None
     cached_tokens: int | None = None
+    prompt_audio_tokens: int | None = None
+    service_tier: str | None = None
+    provider_cost_usd: float | None = None
 
 
 class CalledTool(BaseModel):
@@ -70,6 +78,24 @@ class CalledTool(BaseModel):
     arguments: dict[str, JsonValue] = Field(default_factory=dict)
 
 
+class CarriedReasoning(BaseModel):
+    """
+    A reply in the provider's own words, for what has to go back with its calls unchanged: signed or
+    encrypted reasoning, and in which order it came.
+
+    Attributes:
+        wire: The wire format that it is in; to another it means nothing.
+        model: Whose reasoning it is; to another model it means nothing.
+        parts: The blocks or items of the reply, as they came.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    wire: str
+    model: str
+    parts: list[dict[str, JsonValue]]
+
+
 class ChatMessage(Entity):
     """
     One thing said: the words verbatim, the model's reasoning kept apart from them.
@@ -78,6 +104,8 @@ class ChatMessage(Entity):
     was said first (`chat_thread_id`, `parent_message_uuid`) and what it cost (`usage`) is no part of it.
 
     Attributes:
+        images: Pictures that a user message shows, before its words.
+        carried: What of a reply with calls has to be sent back as it came.
         tool_call: The arguments of the call that an assistant message asks for; of its first, if it
             asks for several, which are in `more_tool_calls`.
         oai_tool_call_id: The id of that call, or of the call that a tool message answers.
@@ -93,7 +121,9 @@ class ChatMessage(Entity):
 
     role: MessageRole
     content: str
+    images: list[ImageInput] | None = None
     reasoning: str | None = None
+    carried: CarriedReasoning | None = None
     finish_reason: str | None = None
     author_uuid: UUID | None = None
     tool_name: str | None = None

@@ -1,6 +1,7 @@
 """What a provider answered, in our words: the neutral form every adapter decodes to."""
 
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any, Literal
 
 __all__ = ["FinishReason", "Reply", "TokenUsage", "ToolCall"]
@@ -13,7 +14,12 @@ class TokenUsage:
     """
     Tokens one answer was billed for; None where the provider does not say.
 
-    `prompt_tokens` is everything read, cached parts included, whichever way the provider counts.
+    Attributes:
+        prompt_tokens: Everything read, cached parts included, whichever way the provider counts.
+        cache_creation_1h_tokens: Of `cache_creation_tokens`, those to be kept for an hour, which cost more.
+        audio_tokens: Of the completion.
+        service_tier: Which of its tiers the provider served it in.
+        provider_cost_usd: What the provider itself says that it cost.
     """
 
     prompt_tokens: int | None = None
@@ -24,6 +30,10 @@ class TokenUsage:
     accepted_prediction_tokens: int | None = None
     rejected_prediction_tokens: int | None = None
     audio_tokens: int | None = None
+    prompt_audio_tokens: int | None = None
+    cache_creation_1h_tokens: int | None = None
+    service_tier: str | None = None
+    provider_cost_usd: Decimal | None = None
 
     @property
     def total_tokens(self) -> int | None:
@@ -52,12 +62,21 @@ class ToolCall:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """One decoded answer. `finish` is ours, `finish_reason` the provider's own word."""
+    """
+    One decoded answer.
+
+    Attributes:
+        finish: Why it ended, in our words.
+        finish_reason: The same in the provider's own word.
+        carried: Blocks or items of the answer that have to go back unchanged when its calls are answered:
+            all of them, in their order, if it has both calls and reasoning of that kind; else none.
+    """
 
     text: str
     finish: FinishReason
     finish_reason: str | None = None
     reasoning: str | None = None
     tool_calls: tuple[ToolCall, ...] = ()
+    carried: tuple[dict[str, Any], ...] = ()
     usage: TokenUsage = field(default_factory=TokenUsage)
     model: str | None = None

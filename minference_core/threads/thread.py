@@ -1,13 +1,14 @@
 """A conversation as an entity: every change of it is a new version."""
 
 from itertools import pairwise
-from typing import Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import Field, model_validator
 
 from minference_core.entities import Entity
 from minference_core.threads import views
 from minference_core.threads.config import LLMConfig, ResponseFormat
+from minference_core.threads.images import ImageInput
 from minference_core.threads.messages import ChatMessage, MessageRole, SystemPrompt, Usage
 from minference_core.tools import CallableTool, StructuredTool
 
@@ -22,6 +23,7 @@ class ChatThread(Entity):
 
     Attributes:
         new_message: What the user is about to say; starting a turn moves it into the history.
+        new_images: Pictures that go with it.
         prefill: How the reply begins, where it can be begun for the model (`json_beg`).
         postfill: What is added to the question where it cannot (`json_beg`, `json_object`).
         use_schema_instruction: Put the schema of `forced_output` into the system prompt, too.
@@ -29,6 +31,9 @@ class ChatThread(Entity):
         forced_output: The tool that the model must call, or the schema its reply must have.
         tools: What it may call (`auto_tools`), or must, one after the other (`workflow`).
         workflow_step: How many of them have been called; 0 at first in a workflow, None elsewhere.
+        max_steps: How many replies a turn may have, when a loop is held to its end (in a dataset).
+        max_repairs: How often in a turn the model is told that its reply is not what was asked for, and
+            asked again; each such reply is paid for and kept. For formats that ask for JSON or for a call.
     """
 
     entity_kind: ClassVar[str] = "ChatThread"
@@ -37,6 +42,7 @@ class ChatThread(Entity):
     system_prompt: SystemPrompt | None = None
     history: list[ChatMessage] = Field(default_factory=list)
     new_message: str | None = None
+    new_images: list[ImageInput] | None = None
     forced_output: Tool | None = None
     name: str | None = None
     prefill: str = "Here's the valid JSON object response:```json"
@@ -45,6 +51,8 @@ class ChatThread(Entity):
     use_history: bool = True
     tools: list[Tool] = Field(default_factory=list)
     workflow_step: int | None = None
+    max_steps: Annotated[int, Field(ge=1)] = 10
+    max_repairs: Annotated[int, Field(ge=0)] = 1
 
     @model_validator(mode="after")
     def _fits_its_format(self) -> Self:
