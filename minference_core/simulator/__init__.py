@@ -1,9 +1,9 @@
 """
 A local server that stands in for a paid provider: same words, same limits, same ways of failing.
 
-It speaks OpenAI's Chat Completions (and what vLLM, LiteLLM and OpenRouter make of it) and Anthropic's
-Messages. It never reaches the network, costs nothing, and answers the same request with the same words on
-every machine.
+It speaks OpenAI's Chat Completions (and what vLLM, LiteLLM and OpenRouter make of it), OpenAI's Responses
+and Anthropic's Messages. It never reaches the network, costs nothing, and answers the same request with the
+same words on every machine.
 """
 
 from minference_core.simulator.faults import parse_fault

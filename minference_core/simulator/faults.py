@@ -15,6 +15,7 @@ FAULT_NAMES = {
     "truncate": "headers announce the whole body, half of it comes, then the connection is aborted",
     "garbage": "200 with a body that is not JSON",
     "refusal": "the model refuses, in the provider's own form",
+    "invalid_output": "200, but JSON that was asked for is none, or does not fit its schema or its tool",
     "hang": "no answer, until the client leaves",
     "slow_body": "the answer dribbles in over two seconds",
     "quota": "429 that no waiting cures: the account has no money left",

@@ -114,6 +114,8 @@ class ClaudeModel:
     adaptive: bool = True  # thinking: {"type": "adaptive"}
     budget: bool = False  # thinking: {"type": "enabled", "budget_tokens": n}
     thinks_unasked: bool = False
+    thinking_off: tuple[str, ...] = ("disabled",)  # how it can be told not to think
+    forced_tools: bool = True
 
 
 _CLAUDE_3 = ClaudeModel(
@@ -148,9 +150,10 @@ _CLAUDE_4_5 = ClaudeModel(
 )
 _CLAUDE_4_6 = ClaudeModel(temperature=True, budget=True)
 _CLAUDE_5 = ClaudeModel(thinks_unasked=True)
+_CLAUDE_5_5 = ClaudeModel(thinks_unasked=True, thinking_off=(), forced_tools=False)
 
 _CLAUDE: dict[str, ClaudeModel] = {
-    "claude-": _CLAUDE_5,
+    "claude-": _CLAUDE_5_5,
     "claude-2": _CLAUDE_3,
     "claude-instant": _CLAUDE_3,
     "claude-3": _CLAUDE_3,
@@ -165,6 +168,13 @@ _CLAUDE: dict[str, ClaudeModel] = {
     "claude-sonnet-4-6": _CLAUDE_4_6,
     "claude-opus-4-7": ClaudeModel(),
     "claude-opus-4-8": ClaudeModel(),
+    "claude-opus-5": _CLAUDE_5,
+    "claude-opus-5-5": _CLAUDE_5_5,
+    "claude-sonnet-5": _CLAUDE_5,
+    "claude-sonnet-5-5": ClaudeModel(
+        thinks_unasked=True, thinking_off=("between_tools",), forced_tools=False
+    ),
+    "claude-haiku-5": _CLAUDE_5,
 }
 
 # Servers that run any open model know no list of names; these parts of a name make it one nobody serves.

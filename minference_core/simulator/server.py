@@ -3,12 +3,13 @@ The HTTP side: sockets in, bytes out, in the order a provider does things.
 
     key → JSON → fields → rate limit → fault → waiting → answer
 
-What a provider says is not here (`openai_wire`, `anthropic_wire`), nor what the model says (`generation`).
+What a provider says is not here (`openai`, `anthropic`), nor what the model says (`generation`).
 """
 
 import asyncio
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from hashlib import blake2b, sha256
 from random import Random
 from typing import Self
@@ -25,6 +26,7 @@ from minference_core.simulator.limits import Allowance
 from minference_core.simulator.openai.completions import CompletionsWire
 from minference_core.simulator.openai.dialects import DIALECTS, dialect_of
 from minference_core.simulator.openai.embeddings import EmbeddingsWire
+from minference_core.simulator.openai.responses.wire import ResponsesWire
 from minference_core.simulator.openai.wire import OpenAIWire
 from minference_core.simulator.request_log import RequestLog, Seen, Stats
 from minference_core.simulator.settings import SimulatorSettings
@@ -35,6 +37,7 @@ __all__ = ["Simulator"]
 _CHAT = "/v1/chat/completions"
 _COMPLETIONS = "/v1/completions"
 _EMBEDDINGS = "/v1/embeddings"
+_RESPONSES = "/v1/responses"
 _MESSAGES = "/v1/messages"
 _MODELS = "/v1/models"
 _LARGEST_BODY = 32 * 1024 * 1024  # bytes; Anthropic's limit, and more than OpenAI's context holds
@@ -56,6 +59,7 @@ class Simulator:
         self._chat = {name: OpenAIWire(dialect) for name, dialect in DIALECTS.items()}
         self._completions = {name: CompletionsWire(dialect) for name, dialect in DIALECTS.items()}
         self._embeddings = {name: EmbeddingsWire(dialect) for name, dialect in DIALECTS.items()}
+        self._responses = {"openai": ResponsesWire(DIALECTS["openai"])}  # the others do not have it
         self._messages = AnthropicWire()
         self._seed = self.settings.seed.to_bytes(16, "little", signed=True)
         self._runner: web.ServerRunner | None = None
@@ -107,8 +111,14 @@ class Simulator:
         """The API that a path is one of."""
         if path.endswith(_MESSAGES):
             return self._messages
-        apis = ((_CHAT, self._chat), (_COMPLETIONS, self._completions), (_EMBEDDINGS, self._embeddings))
-        return next((wires[dialect_of(path).name] for end, wires in apis if path.endswith(end)), None)
+        apis: dict[str, Mapping[str, Wire]] = {
+            _CHAT: self._chat,
+            _RESPONSES: self._responses,
+            _COMPLETIONS: self._completions,
+            _EMBEDDINGS: self._embeddings,
+        }
+        wires = next((wires for end, wires in apis.items() if path.endswith(end)), {})
+        return wires.get(dialect_of(path).name)
 
     def _wire_of(self, request: web.BaseRequest) -> Wire:
         anthropic = "anthropic-version" in request.headers or _MESSAGES in request.path
@@ -208,7 +218,7 @@ class Simulator:
             seen.completion_tokens = answer.completion_tokens if seen.fault != "garbage" else 0
         if seen.fault != "hang":
             self._log.finish(seen)
-        extra[wire.request_id_header] = seen.request_id or ""
+        extra |= {**answer.headers, wire.request_id_header: seen.request_id or ""}
         return await deliver(request, orjson.dumps(answer.body), extra, seen.fault)
 
 
@@ -217,6 +227,8 @@ def _outcome(wire: Wire, ask: Ask, rng: Random, ids: Ids, fault: str | None) -> 
         raise wire.out_of_credit()
     if fault is not None and fault.isdigit():
         raise wire.failed(int(fault))
+    if fault == "invalid_output":
+        ask = replace(ask, misfit=True)
     return wire.answer(ask, rng, ids, refuse=fault == "refusal")
 
 

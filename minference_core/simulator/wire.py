@@ -1,12 +1,12 @@
 """
 What the server and the two wire formats say to each other.
 
-A wire format reads a body into an `Ask`, and writes a `Said` or a `Refused` as the provider would. It does no
-I/O and keeps nothing.
+A wire format reads a body into an `Ask`, and writes an `Answer` or a `Refused` as the provider would. It does
+no I/O and, but for which prompts it has cached, keeps nothing.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from random import Random
 from typing import Any, Protocol
 
@@ -61,16 +61,21 @@ class Ask:
     earlier: str = ""  # what was asked before that
     instructions: str = ""  # the system prompt
     schema: Any = None  # the answer is JSON of this schema, unless it is None
+    text_schema: Any = None  # the answer is a bare text of this schema, unless it is None
+    misfit: bool = False  # what it answers as JSON does not fit what was asked
     prefix: str = ""  # the answer goes on from this and does not repeat it
     tools: tuple[ToolSpec, ...] = ()
     tool_choice: str = "none"  # "none", "auto", "required", or "named" (then `tools` has just that one)
     tool_reluctance: float = (
         0.5  # how likely "auto" ends in words; high after a tool's result, so that loops end
     )
+    several_calls: bool = True  # one reply may call more than once
     stop: tuple[str, ...] = ()
     thinking_tokens: int = 0  # at most; how many it is, the answer decides
+    must_think: bool = False  # else it decides for itself
     show_thinking: bool = False
     choices: int = 1
+    detailed_cost: bool = False  # the caller wants to know what the answer's parts cost
 
     @property
     def counted_tokens(self) -> int:
@@ -84,6 +89,7 @@ class Answer:
 
     body: JsonObject
     completion_tokens: int
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 class Wire(Protocol):

@@ -7,10 +7,12 @@ and schemas are checked in `structure`.
 
 from typing import Any
 
+from minference_core.simulator.anthropic.caching import check_marks
 from minference_core.simulator.anthropic.messages import check_messages
 from minference_core.simulator.anthropic.refusals import bad, required
 from minference_core.simulator.anthropic.shape import check_shape
 from minference_core.simulator.anthropic.structure import check_output_config, check_tools
+from minference_core.simulator.anthropic.thinking import check_thinking
 from minference_core.simulator.models import ClaudeModel, claude_model
 from minference_core.simulator.wire import JsonObject, Refused
 
@@ -49,9 +51,10 @@ def check_body(body: Any, version: str) -> ClaudeModel:
     check_messages(body, model)
     _system(body.get("system", ""))
     _sampling(body, model, version)
-    _thinking(body, model)
+    check_thinking(body, model)
     check_output_config(body, model)
     check_tools(body)
+    check_marks(body)
     if body.get("stream"):
         raise bad("stream: Streaming is not part of this simulator")
     return model
@@ -73,6 +76,8 @@ def _system(system: str | list[JsonObject]) -> None:
         if block.get("type") != "text":
             raise bad(f"system.{at}.type: Input should be 'text'")
         if not block.get("text"):
+            if block.get("cache_control"):
+                raise bad(f"system.{at}: cache_control cannot be set for empty text blocks")
             raise bad("system: text content blocks must be non-empty")
 
 
@@ -88,38 +93,3 @@ def _sampling(body: JsonObject, model: ClaudeModel, version: str) -> None:
             raise bad(f"{field}: range: 0..1")
     if model.one_of_temperature_and_top_p and {"temperature", "top_p"} <= set(given):
         raise bad("`temperature` and `top_p` cannot both be specified for this model. Please use only one.")
-
-
-def _thinking(body: JsonObject, model: ClaudeModel) -> None:
-    thinking = body.get("thinking")
-    if thinking is None:
-        return
-    kind = thinking.get("type")
-    match kind:
-        case "disabled" | "between_tools":
-            return
-        case "adaptive":
-            if not model.adaptive:
-                raise bad("adaptive thinking is not supported on this model")
-        case "enabled":
-            _budget(thinking.get("budget_tokens"), body, model)
-        case _:
-            tags = "'adaptive', 'between_tools', 'disabled', 'enabled'"
-            found = f"Input tag '{kind}' found using 'type' does not match any of the expected tags: {tags}"
-            raise bad(f"thinking: {found}")
-    if (body.get("tool_choice") or {}).get("type") in ("any", "tool"):
-        raise bad("Thinking may not be enabled when tool_choice forces tool use.")
-    if body.get("temperature") not in (None, 1):
-        raise bad("`temperature` may only be set to 1 when thinking is enabled.")
-
-
-def _budget(budget: Any, body: JsonObject, model: ClaudeModel) -> None:
-    if not model.budget:
-        advice = 'Use "thinking.type.adaptive" and "output_config.effort" to control thinking behavior.'
-        raise bad(f'"thinking.type.enabled" is not supported for this model. {advice}')
-    if budget is None:
-        raise bad("thinking.enabled.budget_tokens: Field required")
-    if not isinstance(budget, int) or budget < 1024:
-        raise bad("thinking.enabled.budget_tokens: Input should be greater than or equal to 1024")
-    if budget >= body["max_tokens"]:
-        raise bad("`max_tokens` must be greater than `thinking.budget_tokens`.")

@@ -2,7 +2,9 @@
 
 from typing import Any
 
+from minference_core.simulator.anthropic.images import TOKENS_PER_IMAGE, check_image
 from minference_core.simulator.anthropic.refusals import bad, required
+from minference_core.simulator.anthropic.thinking import check_thinking_block
 from minference_core.simulator.models import ClaudeModel
 from minference_core.simulator.tokens import count_tokens
 from minference_core.simulator.wire import JsonObject
@@ -11,7 +13,6 @@ __all__ = ["check_messages", "prompt_tokens", "text_of"]
 
 _TOKENS_PER_MESSAGE = 4
 _TOKENS_PER_REQUEST = 4
-_TOKENS_PER_IMAGE = 1500
 _TOKENS_FOR_TOOLS = 300  # the hidden prompt that explains tools to the model
 
 
@@ -53,14 +54,19 @@ def prompt_tokens(body: JsonObject) -> int:
         content = message["content"]
         total += _TOKENS_PER_MESSAGE + count_tokens(text_of(content))
         if isinstance(content, list):
-            kinds = [block.get("type") for block in content]
-            total += _TOKENS_PER_IMAGE * kinds.count("image")
+            total += TOKENS_PER_IMAGE * _images(content)
             total += sum(count_tokens(str(b.get("input"))) for b in content if b.get("type") == "tool_use")
     if tools := body.get("tools"):
         total += _TOKENS_FOR_TOOLS + count_tokens(str(tools))
     if config := body.get("output_config"):
         total += count_tokens(str(config))
     return total
+
+
+def _images(blocks: list[JsonObject]) -> int:
+    """How many there are, those in results of tools too."""
+    inner = (block["content"] for block in blocks if isinstance(block.get("content"), list))
+    return sum(1 for block in blocks if block.get("type") == "image") + sum(_images(part) for part in inner)
 
 
 def _check_message(at: int, message: JsonObject, waiting: set[str], *, last: bool) -> set[str]:
@@ -94,10 +100,26 @@ def _check_block(where: str, block: JsonObject, role: str) -> None:
     for field in _FIELDS_OF.get(kind, ()):
         if field not in block:
             raise required(f"{where}.{kind}.{field}")
-    if kind == "text" and not block["text"]:
-        raise bad("messages: text content blocks must be non-empty")
-    if kind == "document" and role == "assistant":
-        raise bad(f"{where}: `document` blocks are not permitted within `assistant` messages")
+    match kind:
+        case "text":
+            _check_text(where, block)
+        case "document" | "image" if role != "user":
+            raise bad(f"{where}: `{kind}` blocks are not permitted within `{role}` messages")
+        case "image":
+            check_image(where, block)
+        case "thinking" | "redacted_thinking":
+            check_thinking_block(where, block, role)
+        case "tool_result" if isinstance(block.get("content"), list):
+            for at, part in enumerate(block["content"]):
+                _check_block(f"{where}.tool_result.content.{at}", part, role)
+
+
+def _check_text(where: str, block: JsonObject) -> None:
+    if block["text"]:
+        return
+    if block.get("cache_control"):
+        raise bad(f"{where}.text: cache_control cannot be set for empty text blocks")
+    raise bad("messages: text content blocks must be non-empty")
 
 
 def _check_results(at: int, blocks: list[JsonObject], waiting: set[str]) -> None:

@@ -10,7 +10,15 @@ __all__ = ["check_shape"]
 _STRING = {"type": "string"}
 _OBJECT = {"type": "object"}
 _OPTIONAL_OBJECT = {"type": ["object", "null"]}
-_TEXT_BLOCK = {"type": "object", "properties": {"type": _STRING, "text": _STRING}}
+_SOURCE = {
+    "type": "object",
+    "properties": {"type": _STRING, "media_type": _STRING, "data": _STRING, "url": _STRING},
+}
+_MARK = {"type": ["object", "null"], "properties": {"type": _STRING, "ttl": _STRING}}
+_TEXT_BLOCK = {
+    "type": "object",
+    "properties": {"type": _STRING, "text": _STRING, "cache_control": _MARK, "source": _SOURCE},
+}
 
 _BLOCK = {
     "type": "object",
@@ -21,6 +29,11 @@ _BLOCK = {
         "name": _STRING,
         "input": _OBJECT,
         "tool_use_id": _STRING,
+        "thinking": _STRING,
+        "signature": _STRING,
+        "data": _STRING,
+        "cache_control": _MARK,
+        "source": _SOURCE,
         "content": {"type": ["array", "string", "object", "null"], "items": _TEXT_BLOCK},
     },
 }
@@ -38,9 +51,20 @@ _BODY = Shape(
             "system": {"type": ["array", "string"], "items": _TEXT_BLOCK},
             "tools": {
                 "type": "array",
-                "items": {"type": "object", "properties": {"name": _STRING, "input_schema": _OBJECT}},
+                "items": {
+                    "type": "object",
+                    "properties": {"name": _STRING, "input_schema": _OBJECT, "cache_control": _MARK},
+                },
             },
-            "tool_choice": {"type": "object", "properties": {"type": _STRING, "name": _STRING}},
+            "tool_choice": {
+                "type": "object",
+                "properties": {
+                    "type": _STRING,
+                    "name": _STRING,
+                    "disable_parallel_tool_use": {"type": "boolean"},
+                },
+            },
+            "cache_control": _MARK,
             "thinking": {
                 "type": "object",
                 "properties": {"type": _STRING, "display": {"type": ["string", "null"]}},

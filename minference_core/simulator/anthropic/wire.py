@@ -4,18 +4,21 @@ Anthropic's Messages API in its two versions, 2023-06-01 and 2026-10-21.
 Source: the types of the `anthropic` SDK 2.12, and the API's own error messages.
 """
 
-import base64
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any
 
 import orjson
 
+from minference_core.simulator.anthropic.caching import Prefix, PrefixCache, prefixes
 from minference_core.simulator.anthropic.checks import NEW_VERSION, OLD_VERSION, check_body
 from minference_core.simulator.anthropic.messages import prompt_tokens, text_of
-from minference_core.simulator.generation import Generated, generate
+from minference_core.simulator.anthropic.reply import REFUSAL, STOP_REASONS, blocks, usage
+from minference_core.simulator.anthropic.thinking import must_think, thinking_tokens
+from minference_core.simulator.generation import generate
 from minference_core.simulator.ids import Ids, fresh_id
 from minference_core.simulator.limits import Allowance, Verdict
 from minference_core.simulator.models import ClaudeModel
@@ -23,7 +26,6 @@ from minference_core.simulator.wire import Answer, Ask, JsonObject, Refused, Too
 
 __all__ = ["AnthropicWire"]
 
-_THINKING_BY_EFFORT = {"low": 30, "medium": 60, "high": 120, "xhigh": 240, "max": 400}
 _MODELS = (
     "claude-opus-5-5",
     "claude-sonnet-5-5",
@@ -33,11 +35,21 @@ _MODELS = (
 )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Marked(Ask):
+    """What is asked for, and which of its beginnings may be cached."""
+
+    prefixes: tuple[Prefix, ...]
+
+
 class AnthropicWire:
     """The Messages API."""
 
     provider = "anthropic"
     request_id_header = "request-id"
+
+    def __init__(self) -> None:
+        self._cache = PrefixCache()
 
     def request_id(self) -> str:
         return fresh_id("req_011C", 20)
@@ -76,7 +88,7 @@ class AnthropicWire:
         tools, choice = _tools(body)
         thinking = body.get("thinking") or {}
         wanted = (body.get("output_config") or {}).get("format") or {}
-        return Ask(
+        return _Marked(
             model=body["model"],
             prompt_tokens=tokens,
             max_tokens=body["max_tokens"],
@@ -90,12 +102,16 @@ class AnthropicWire:
             tools=tools,
             tool_choice=choice,
             tool_reluctance=0.75 if _has_results(last) else 0.4,
+            several_calls=not (body.get("tool_choice") or {}).get("disable_parallel_tool_use"),
             stop=tuple(body.get("stop_sequences") or ()),
-            thinking_tokens=_may_think(body, model, choice),
+            thinking_tokens=thinking_tokens(body, model, choice),
+            must_think=must_think(body),
             show_thinking=thinking.get("display") == "summarized" or thinking.get("type") == "enabled",
+            prefixes=prefixes(body, tokens),
         )
 
     def answer(self, ask: Ask, rng: Random, ids: Ids, *, refuse: bool) -> Answer:
+        assert isinstance(ask, _Marked)  # noqa: S101 (`read` gives nothing else)
         message: JsonObject = {
             "id": ids.make("msg_01", 22),
             "type": "message",
@@ -104,16 +120,16 @@ class AnthropicWire:
             "content": [],
             "stop_reason": "refusal",
             "stop_sequence": None,
-            "stop_details": _REFUSAL if refuse else None,
+            "stop_details": REFUSAL if refuse else None,
         }
         made, thinking = 1, 0
         if not refuse:
             said = generate(ask, rng)
-            message["content"] = _blocks(said, ask, rng, ids)
-            message["stop_reason"] = _STOP_REASONS[said.ending]
+            message["content"] = blocks(said, ask, rng, ids)
+            message["stop_reason"] = STOP_REASONS[said.ending]
             message["stop_sequence"] = said.stop_sequence
             made, thinking = said.tokens, said.thinking_tokens
-        message["usage"] = _usage(ask.prompt_tokens, made, thinking)
+        message["usage"] = usage(ask.prompt_tokens, self._cache.use(ask.prefixes), made, thinking)
         return Answer(message, made)
 
     def not_json(self) -> Refused:
@@ -180,15 +196,6 @@ def _has_results(message: JsonObject) -> bool:
     return isinstance(content, list) and any(block["type"] == "tool_result" for block in content)
 
 
-def _may_think(body: JsonObject, model: ClaudeModel, choice: str) -> int:
-    """How many tokens thinking may take at most; 0 if there is none."""
-    kind = (body.get("thinking") or {}).get("type", "adaptive" if model.thinks_unasked else "disabled")
-    if kind == "disabled" or choice in ("required", "named"):
-        return 0
-    effort = (body.get("output_config") or {}).get("effort") or "high"
-    return _THINKING_BY_EFFORT[effort]
-
-
 def _tools(body: JsonObject) -> tuple[tuple[ToolSpec, ...], str]:
     """The tools that may be called, and how freely."""
     tools = tuple(ToolSpec(tool["name"], tool["input_schema"]) for tool in body.get("tools") or ())
@@ -202,47 +209,6 @@ def _tools(body: JsonObject) -> tuple[tuple[ToolSpec, ...], str]:
             return tools, kind
 
 
-def _blocks(said: Generated, ask: Ask, rng: Random, ids: Ids) -> list[JsonObject]:
-    blocks: list[JsonObject] = []
-    if said.thinking_tokens:
-        shown = "Let me work out what is being asked, and then answer it." if ask.show_thinking else ""
-        signature = base64.b64encode(rng.randbytes(60)).decode()
-        blocks.append({"type": "thinking", "thinking": shown, "signature": signature})
-    if said.text:
-        blocks.append({"type": "text", "text": said.text, "citations": None})
-    blocks += [
-        {"type": "tool_use", "id": ids.make("toolu_01", 22), "name": call.name, "input": call.value}
-        for call in said.calls
-    ]
-    return blocks
-
-
-def _usage(prompt: int, made: int, thinking: int) -> JsonObject:
-    return {
-        "input_tokens": prompt,
-        "cache_creation_input_tokens": 0,
-        "cache_read_input_tokens": 0,
-        "cache_creation": {"ephemeral_5m_input_tokens": 0, "ephemeral_1h_input_tokens": 0},
-        "output_tokens": made,
-        "output_tokens_details": {"thinking_tokens": thinking},
-        "server_tool_use": None,
-        "service_tier": "standard",
-        "inference_geo": "not_available",
-        "speed": "standard",
-    }
-
-
-_STOP_REASONS = {
-    "end": "end_turn",
-    "length": "max_tokens",
-    "stop_sequence": "stop_sequence",
-    "tool": "tool_use",
-}
-_REFUSAL = {
-    "type": "refusal",
-    "category": "general_harms",
-    "explanation": "The request could be related to an area that was determined as harmful.",
-}
 _KINDS = {
     401: "authentication_error",
     402: "billing_error",

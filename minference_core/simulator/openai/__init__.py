@@ -1,1 +1,1 @@
-"""OpenAI's Chat Completions, and the dialects of it that vLLM, LiteLLM and OpenRouter speak."""
+"""OpenAI's Chat Completions with the dialects that vLLM, LiteLLM and OpenRouter speak, and Responses."""

@@ -8,8 +8,10 @@ which are what must be right here. Schemas and tools are checked in `openai_stru
 from typing import Any
 
 from minference_core.simulator.models import OpenAIModel, is_made_up, openai_model
+from minference_core.simulator.openai.constraints import check_constraints
 from minference_core.simulator.openai.dialects import Dialect
 from minference_core.simulator.openai.messages import check_messages
+from minference_core.simulator.openai.ranges import Ranges, check_ranges
 from minference_core.simulator.openai.refusals import bad
 from minference_core.simulator.openai.shape import check_shape
 from minference_core.simulator.openai.structure import check_response_format, check_tools
@@ -25,15 +27,13 @@ service_tier stop store stream stream_options temperature tool_choice tools top_
 web_search_options
 """
 _FIELDS = frozenset(_KNOWN.split())
-_Ranges = dict[str, tuple[float | None, float | None]]
-
-_NUMBERS: _Ranges = {  # field: (lowest, highest)
+_NUMBERS: Ranges = {  # field: (lowest, highest)
     "temperature": (0, 2),
     "top_p": (0, 1),
     "frequency_penalty": (-2, 2),
     "presence_penalty": (-2, 2),
 }
-_INTEGERS: _Ranges = {  # field: (lowest, highest)
+_INTEGERS: Ranges = {  # field: (lowest, highest)
     "max_completion_tokens": (1, None),
     "max_tokens": (1, None),
     "n": (1, 128),
@@ -55,7 +55,8 @@ def check_body(body: Any, dialect: Dialect) -> OpenAIModel:
     if dialect.openai_rules:
         _known_fields(body)
     check_messages(body)
-    _number_fields(body)
+    check_ranges(body, _NUMBERS, "decimal")
+    check_ranges(body, _INTEGERS, "integer")
     if body.get("stream"):
         raise bad(
             "Streaming is not part of this simulator: leave 'stream' out.", "stream", "unsupported_value"
@@ -63,6 +64,7 @@ def check_body(body: Any, dialect: Dialect) -> OpenAIModel:
     if dialect.openai_rules:
         _what_the_model_takes(body, model)
     _output_limit(body, model)
+    check_constraints(body, dialect)
     check_response_format(body, model, dialect)
     check_tools(body, model, dialect)
     return model
@@ -104,24 +106,6 @@ def _known_fields(body: JsonObject) -> None:
     for field in body:
         if field not in _FIELDS:
             raise bad(f"Unknown parameter: '{field}'.", field, "unknown_parameter")
-
-
-def _number_fields(body: JsonObject) -> None:
-    for kind, fields in (("decimal", _NUMBERS), ("integer", _INTEGERS)):
-        for field, (lowest, highest) in fields.items():
-            if (value := body.get(field)) is not None:
-                _in_range(field, value, lowest, highest, kind)
-
-
-def _in_range(field: str, value: float, lowest: float | None, highest: float | None, kind: str) -> None:
-    if lowest is not None and value < lowest:
-        rule = f"Expected a value >= {lowest}, but got {value} instead."
-        message = f"Invalid '{field}': {kind} below minimum value. {rule}"
-        raise bad(message, field, f"{kind}_below_min_value")
-    if highest is not None and value > highest:
-        rule = f"Expected a value <= {highest}, but got {value} instead."
-        message = f"Invalid '{field}': {kind} above maximum value. {rule}"
-        raise bad(message, field, f"{kind}_above_max_value")
 
 
 def _what_the_model_takes(body: JsonObject, model: OpenAIModel) -> None:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from minference_core.simulator.openai.images import TOKENS_PER_IMAGE, check_image_url
 from minference_core.simulator.openai.refusals import bad, missing
 from minference_core.simulator.tokens import count_tokens
 from minference_core.simulator.wire import JsonObject
@@ -11,7 +12,6 @@ __all__ = ["check_messages", "prompt_tokens", "text_of"]
 _ROLES = ("system", "assistant", "user", "function", "tool", "developer")
 _TOKENS_PER_MESSAGE = 4  # the role and the separators
 _TOKENS_PER_REPLY = 3
-_TOKENS_PER_IMAGE = 255
 
 
 def check_messages(body: JsonObject) -> None:
@@ -47,7 +47,7 @@ def prompt_tokens(body: JsonObject) -> int:
         content = message.get("content")
         total += _TOKENS_PER_MESSAGE + count_tokens(text_of(content))
         if isinstance(content, list):
-            total += _TOKENS_PER_IMAGE * sum(part.get("type") == "image_url" for part in content)
+            total += TOKENS_PER_IMAGE * sum(part.get("type") == "image_url" for part in content)
         for call in message.get("tool_calls") or ():
             total += count_tokens(str(call.get("function", {})))
     for field in ("tools", "response_format", "structured_outputs"):
@@ -68,6 +68,7 @@ def _check_message(at: int, message: JsonObject, waiting: set[str]) -> set[str]:
         raise bad(text, f"{where}.role", "invalid_value")
     calls = message.get("tool_calls") if role == "assistant" else None
     _check_content(where, message.get("content"), required=not (calls or message.get("function_call")))
+    _check_images(where, message)
     if role == "tool":
         return _answered(where, message.get("tool_call_id"), waiting)
     _all_answered(waiting)
@@ -84,6 +85,22 @@ def _check_content(where: str, content: str | list[JsonObject] | None, *, requir
     for at, part in enumerate(content):
         if "type" not in part:
             raise missing(f"{where}.content[{at}].type")
+
+
+def _check_images(where: str, message: JsonObject) -> None:
+    content = message.get("content")
+    for at, part in enumerate(content if isinstance(content, list) else ()):
+        if part["type"] != "image_url":
+            continue
+        if (role := message["role"]) != "user":
+            rule = "Image URLs are only allowed for messages with role 'user'"
+            found = f"but this message with role '{role}' contains an image URL."
+            raise bad(f"Invalid '{where}'. {rule}, {found}", where, "invalid_value")
+        place = f"{where}.content[{at}].image_url"
+        for name, holder in ((place, part), (f"{place}.url", part.get("image_url", {}))):
+            if name.rpartition(".")[2] not in holder:
+                raise missing(name)
+        check_image_url(part["image_url"]["url"], f"{place}.url")
 
 
 def _answered(where: str, call_id: str | None, waiting: set[str]) -> set[str]:

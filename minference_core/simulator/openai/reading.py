@@ -5,13 +5,14 @@ from typing import Any
 from minference_core.simulator.json_values import ANY_OBJECT
 from minference_core.simulator.models import OpenAIModel
 from minference_core.simulator.openai.checks import check_body
+from minference_core.simulator.openai.constraints import constrained_json, constrained_text
 from minference_core.simulator.openai.dialects import Dialect
 from minference_core.simulator.openai.messages import prompt_tokens, text_of
 from minference_core.simulator.wire import Ask, JsonObject, Refused, ToolSpec
 
-__all__ = ["read_ask"]
+__all__ = ["THINKING_BY_EFFORT", "read_ask"]
 
-_THINKING_BY_EFFORT = {"minimal": 12, "low": 40, "medium": 90, "high": 180, "xhigh": 300, "max": 450}
+THINKING_BY_EFFORT = {"minimal": 12, "low": 40, "medium": 90, "high": 180, "xhigh": 300, "max": 450}
 
 
 def read_ask(body: Any, dialect: Dialect) -> Ask:
@@ -50,13 +51,17 @@ def _ask(body: JsonObject, dialect: Dialect, model: OpenAIModel, tokens: int, de
         earlier=asked[-2] if len(asked) > 1 else "",
         instructions="\n".join(told),
         schema=_schema(body),
+        text_schema=constrained_text(body),
         prefix=_prefix(last, dialect),
         tools=tools,
         tool_choice=choice,
         tool_reluctance=0.75 if last["role"] == "tool" else 0.4,
+        several_calls=body.get("parallel_tool_calls") is not False,
         stop=(stop,) if isinstance(stop, str) else tuple(stop),
         thinking_tokens=_thinking(body, model, dialect),
+        show_thinking=not (body.get("reasoning") or {}).get("exclude"),
         choices=body.get("n") or 1,
+        detailed_cost=bool((body.get("usage") or {}).get("include")),
     )
 
 
@@ -68,12 +73,18 @@ def _prefix(last: JsonObject, dialect: Dialect) -> str:
 
 
 def _thinking(body: JsonObject, model: OpenAIModel, dialect: Dialect) -> int:
+    """How many tokens thinking may take at most; 0 if there is none."""
     if dialect.openai_rules:
         effort = (body.get("reasoning_effort") or model.default_effort) if model.efforts else None
-    else:
-        asked = body.get("reasoning")
-        effort = asked.get("effort", "medium") if isinstance(asked, dict) else body.get("reasoning_effort")
-    return _THINKING_BY_EFFORT.get(effort or "", 0)
+        return THINKING_BY_EFFORT.get(effort or "", 0)
+    asked = body.get("reasoning")
+    if not isinstance(asked, dict):
+        unsaid = "medium" if body.get("include_reasoning") is True else ""
+        return THINKING_BY_EFFORT.get(body.get("reasoning_effort") or unsaid, 0)
+    if asked.get("enabled") is False:
+        return 0
+    most = THINKING_BY_EFFORT.get(asked.get("effort") or "medium", 0)
+    return max(0, min(most, asked.get("max_tokens") or most))
 
 
 def _schema(body: JsonObject) -> Any:
@@ -83,8 +94,7 @@ def _schema(body: JsonObject) -> Any:
         return ANY_OBJECT
     if wanted.get("type") == "json_schema":
         return wanted["json_schema"].get("schema", {})
-    structured = body.get("structured_outputs")
-    return structured.get("json") if isinstance(structured, dict) else None
+    return constrained_json(body)
 
 
 def _tools(body: JsonObject) -> tuple[tuple[ToolSpec, ...], str]:

@@ -13,13 +13,17 @@ _DECIMALS = ("temperature", "top_p", "frequency_penalty", "presence_penalty")
 _INTEGERS = ("max_completion_tokens", "max_tokens", "n", "seed", "top_logprobs")
 _TOOL_NAME = {"type": "object", "properties": {"name": _STRING}}
 
+_IMAGE = {"type": "object", "properties": {"url": _STRING, "detail": {"type": ["string", "null"]}}}
 _MESSAGE = {
     "type": "object",
     "properties": {
         "role": _STRING,
         "content": {
             "type": ["string", "array", "null"],
-            "items": {"type": "object", "properties": {"type": _STRING, "text": _STRING}},
+            "items": {
+                "type": "object",
+                "properties": {"type": _STRING, "text": _STRING, "image_url": _IMAGE},
+            },
         },
         "tool_call_id": _STRING,
         "tool_calls": {
@@ -53,6 +57,25 @@ _RESPONSE_FORMAT = {
         }
     },
 }
+_STRUCTURED_OUTPUTS = {
+    "type": ["object", "null"],
+    "properties": {
+        "json": {"type": ["object", "null"]},
+        "regex": {"type": ["string", "null"]},
+        "choice": {"type": ["array", "null"], "items": _STRING},
+        "grammar": {"type": ["string", "null"]},
+        "json_object": {"type": ["boolean", "null"]},
+    },
+}
+_REASONING = {
+    "type": ["object", "null"],
+    "properties": {
+        "effort": {"type": ["string", "null"]},
+        "max_tokens": {"type": ["integer", "null"]},
+        "enabled": {"type": ["boolean", "null"]},
+        "exclude": {"type": ["boolean", "null"]},
+    },
+}
 _BODY = Shape(
     {
         "type": "object",
@@ -65,13 +88,16 @@ _BODY = Shape(
                 "properties": {"function": _TOOL_NAME, "allowed_tools": _ALLOWED},
             },
             "response_format": _RESPONSE_FORMAT,
-            "structured_outputs": {"type": ["object", "null"], "properties": {"json": {"type": "object"}}},
+            "structured_outputs": _STRUCTURED_OUTPUTS,
+            "chat_template_kwargs": {"type": ["object", "null"]},
+            "parallel_tool_calls": {"type": ["boolean", "null"]},
             **{field: {"type": ["number", "null"]} for field in _DECIMALS},
             **{field: {"type": ["integer", "null"]} for field in _INTEGERS},
             "stop": {"type": ["string", "array", "null"], "items": _STRING},
             "stream": {"type": ["boolean", "null"]},
             "reasoning_effort": {"type": ["string", "null"]},
-            "reasoning": {"type": ["object", "null"], "properties": {"effort": {"type": ["string", "null"]}}},
+            "reasoning": _REASONING,
+            "usage": {"type": ["object", "null"], "properties": {"include": {"type": ["boolean", "null"]}}},
         },
     }
 )

@@ -19,8 +19,6 @@ def check_response_format(body: JsonObject, model: OpenAIModel, dialect: Dialect
     Raises:
         Refused: The format is unknown, not for this model, or of a schema the API does not take.
     """
-    if (structured := body.get("structured_outputs") or {}).get("json"):
-        check_user_schema(structured["json"], "structured_outputs", "structured_outputs")
     wanted = body.get("response_format")
     if wanted is None:
         return
@@ -77,6 +75,10 @@ def check_tools(body: JsonObject, model: OpenAIModel, dialect: Dialect) -> None:
                 "Invalid value for 'tool_choice': 'tool_choice' is only allowed when 'tools' are specified."
             )
             raise bad(message, "tool_choice")
+        if dialect.openai_rules and body.get("parallel_tool_calls") is not None:
+            what = "'parallel_tool_calls'"
+            message = f"Invalid value for {what}: {what} is only allowed when 'tools' are specified."
+            raise bad(message, "parallel_tool_calls")
         return
     if not tools:
         rule = "Expected an array with minimum length 1, but got an empty array instead."

@@ -15,6 +15,7 @@ from minference_core.simulator.ids import Ids, fresh_hex
 from minference_core.simulator.limits import Allowance, Verdict, go_duration
 from minference_core.simulator.openai.dialects import Dialect
 from minference_core.simulator.openai.errors import FAILURES, NO_KEY, NOT_JSON, error_body
+from minference_core.simulator.openai.extras import add_extras, add_reasoning, extra_headers
 from minference_core.simulator.openai.reading import read_ask
 from minference_core.simulator.replies import refusal_text
 from minference_core.simulator.wire import Answer, Ask, JsonObject, Refused
@@ -69,8 +70,8 @@ class OpenAIWire:
             body["choices"].append(choice)
             completion += made
         body["usage"] = _usage(ask.prompt_tokens, completion, thinking)
-        self._extras(body, rng)
-        return Answer(body, completion)
+        add_extras(body, self.dialect, ask, rng)
+        return Answer(body, completion, extra_headers(body, self.dialect))
 
     def _choice(self, index: int, ask: Ask, said: Generated, ids: Ids) -> JsonObject:
         message: JsonObject = {"role": "assistant", "content": said.text, "refusal": None, "annotations": []}
@@ -84,8 +85,8 @@ class OpenAIWire:
                 }
                 for call in said.calls
             ]
-        if said.thinking_tokens and self.dialect.reasoning_field:
-            message[self.dialect.reasoning_field] = "Let me work out what is being asked, and then answer it."
+        if said.thinking_tokens and ask.show_thinking:
+            add_reasoning(message, self.dialect)
         return {
             "index": index,
             "message": message,
@@ -99,19 +100,6 @@ class OpenAIWire:
         if self.provider in ("vllm", "litellm"):  # open models just say so
             message = {"role": "assistant", "content": text, "refusal": None}
         return {"index": index, "message": message, "logprobs": None, "finish_reason": "stop"}
-
-    def _extras(self, body: JsonObject, rng: Random) -> None:
-        match self.provider:
-            case "openai":
-                body["service_tier"] = "default"
-                body["system_fingerprint"] = None
-            case "vllm":
-                body |= {"service_tier": None, "system_fingerprint": None, "prompt_logprobs": None}
-            case "openrouter":
-                body["provider"] = "Simulator"
-                body["usage"]["cost"] = round(1e-6 * body["usage"]["total_tokens"], 9)
-            case _:
-                body["system_fingerprint"] = f"fp_{rng.getrandbits(40):010x}"
 
     def not_json(self) -> Refused:
         return Refused(400, NOT_JSON)

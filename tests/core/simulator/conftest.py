@@ -1,4 +1,4 @@
-"""A real server on a real socket, and a plain client that knows the two ways of asking."""
+"""A real server on a real socket, and a plain client that knows the three ways of asking."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -26,6 +26,18 @@ class Asker:
     ) -> httpx.Response:
         """OpenAI's way; a field given as `...` is left out."""
         body = {"model": "gpt-4.1-mini", "messages": [{"role": "user", "content": text}], **fields}
+        return self._post(path, body, {"Authorization": "Bearer sk-test", **(headers or {})})
+
+    def responses(
+        self,
+        question: str = "Why are the tides in the Bay of Fundy so high?",
+        *,
+        path: str = "/v1/responses",
+        headers: dict[str, str] | None = None,
+        **fields: Any,
+    ) -> httpx.Response:
+        """OpenAI's newer way."""
+        body = {"model": "gpt-5.6-sol", "input": question, **fields}
         return self._post(path, body, {"Authorization": "Bearer sk-test", **(headers or {})})
 
     def claude(

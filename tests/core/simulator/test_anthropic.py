@@ -97,15 +97,17 @@ def test_a_schema_is_satisfied(ask: Asker) -> None:
 
 
 def test_a_forced_tool_is_used_with_input_that_fits(ask: Asker) -> None:
-    body = ask.claude(
-        model="claude-opus-5-5", tools=[TOOL], tool_choice={"type": "tool", "name": "weather"}
-    ).json()
+    forced: dict[str, Any] = {"tools": [TOOL], "tool_choice": {"type": "tool", "name": "weather"}}
+    body = ask.claude(model="claude-haiku-5-5", **forced).json()
+    refused = ask.claude(model="claude-opus-5-5", **forced)
 
     (block,) = body["content"]
     assert body["stop_reason"] == "tool_use"
     assert (block["type"], block["name"]) == ("tool_use", "weather")
     assert block["id"].startswith("toolu_01")
     jsonschema_rs.validate(CITY, block["input"])
+    assert refused.status_code == 400
+    assert "forced tool use is not supported" in refused.json()["error"]["message"]
 
 
 def test_an_answered_tool_use_goes_on(ask: Asker) -> None:

@@ -11,7 +11,10 @@ import pytest
 from minference_core.simulator.anthropic.wire import AnthropicWire
 from minference_core.simulator.ids import Ids
 from minference_core.simulator.openai.dialects import DIALECTS
+from minference_core.simulator.openai.responses.ids import encrypted
+from minference_core.simulator.openai.responses.wire import ResponsesWire
 from minference_core.simulator.openai.wire import OpenAIWire
+from minference_core.simulator.seals import signature
 from minference_core.simulator.wire import Refused, Wire
 
 LIST = {"type": "array", "items": {"$ref": "#/$defs/x"}}
@@ -43,15 +46,63 @@ CHAT = {
     "stop": ["x"],
     "n": 1,
 }
-LENIENT = {**CHAT, "structured_outputs": {"json": SCHEMA}, "reasoning": {"effort": "low"}}
+LENIENT = {
+    **CHAT,
+    "structured_outputs": {"json": SCHEMA},
+    "reasoning": {"effort": "low", "max_tokens": 9},
+    "chat_template_kwargs": {"enable_thinking": False},
+    "usage": {"include": True},
+}
+IMAGE = "data:image/png;base64,aGk="
+RESPONSES = {
+    "model": "gpt-5.6-sol",
+    "input": [
+        {
+            "role": "user",
+            "content": [{"type": "input_text", "text": "json"}, {"type": "input_image", "image_url": IMAGE}],
+        },
+        {"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": encrypted("rs_1")},
+        {"type": "function_call", "call_id": "c1", "name": "f", "arguments": "{}", "id": "fc_1"},
+        {"type": "function_call_output", "call_id": "c1", "output": [{"type": "input_text", "text": "x"}]},
+        {
+            "type": "message",
+            "id": "msg_1",
+            "role": "assistant",
+            "content": [{"type": "output_text", "text": "y"}],
+        },
+    ],
+    "instructions": "s",
+    "tools": [{"type": "function", **FUNCTION}],
+    "tool_choice": {"type": "function", "name": "f"},
+    "text": {
+        "format": {"type": "json_schema", "name": "n", "schema": SCHEMA, "strict": True},
+        "verbosity": "low",
+    },
+    "reasoning": {"effort": "low", "summary": "auto"},
+    "include": ["reasoning.encrypted_content"],
+    "metadata": {"a": "b"},
+    "max_output_tokens": 100,
+    "temperature": 1,
+    "store": False,
+}
 RESULT = {"type": "tool_result", "tool_use_id": "c1", "content": [{"type": "text", "text": "r"}]}
+THOUGHT = {"type": "thinking", "thinking": "hm", "signature": signature("hm", b"nonce")}
 MESSAGES = {
     "model": "claude-sonnet-4-6",
     "max_tokens": 2000,
     "system": [{"type": "text", "text": "s"}],
     "messages": [
-        {"role": "user", "content": [{"type": "text", "text": "hi"}]},
-        {"role": "assistant", "content": [{"type": "tool_use", "id": "c1", "name": "f", "input": {}}]},
+        {
+            "role": "user",
+            "content": [
+                {"type": "text", "text": "hi " * 3000, "cache_control": {"type": "ephemeral", "ttl": "1h"}},
+                {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "aGk="}},
+            ],
+        },
+        {
+            "role": "assistant",
+            "content": [THOUGHT, {"type": "tool_use", "id": "c1", "name": "f", "input": {}}],
+        },
         {"role": "user", "content": [RESULT]},
     ],
     "tools": [{"name": "f", "input_schema": SCHEMA, "strict": True}],
@@ -108,6 +159,7 @@ def with_junk(body: dict[str, Any], path: tuple[Any, ...], junk: Any) -> dict[st
     [
         pytest.param(OpenAIWire(DIALECTS["openai"]), CHAT, id="openai"),
         pytest.param(OpenAIWire(DIALECTS["vllm"]), LENIENT, id="vllm"),
+        pytest.param(ResponsesWire(DIALECTS["openai"]), RESPONSES, id="responses"),
         pytest.param(AnthropicWire(), MESSAGES, id="anthropic"),
     ],
 )
@@ -126,6 +178,6 @@ def test_every_part_of_a_body_may_be_anything(wire: Wire, body: dict[str, Any]) 
 
 @pytest.mark.parametrize("body", [None, 1, "x", [], {}])
 def test_a_body_that_is_no_object_is_refused(body: object) -> None:
-    for wire in (OpenAIWire(DIALECTS["openai"]), AnthropicWire()):
+    for wire in (OpenAIWire(DIALECTS["openai"]), ResponsesWire(DIALECTS["openai"]), AnthropicWire()):
         with pytest.raises(Refused):
             wire.read(body, {"anthropic-version": "2026-10-21"})

@@ -248,6 +248,13 @@ OPTIONAL = {**CITY, "required": ["city"]}
             None,
             id="too old",
         ),
+        pytest.param(
+            {"parallel_tool_calls": False},
+            400,
+            "parallel_tool_calls",
+            None,
+            id="no tools to call in parallel",
+        ),
         pytest.param({"tools": []}, 400, "tools", "empty_array", id="no tools"),
         pytest.param(
             {"tools": [WEATHER], "tool_choice": {"type": "function", "function": {"name": "rain"}}},
