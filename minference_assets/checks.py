@@ -39,7 +39,13 @@ STORED = "versions_are_in_the_store"
 
 # The answer came, was kept and was paid for; that it cannot be used is a finding, not a failed run.
 ANSWER_CAME = frozenset(
-    {ErrorClass.UNDECODABLE, ErrorClass.REFUSAL, ErrorClass.TRUNCATED, ErrorClass.INVALID_OUTPUT}
+    {
+        ErrorClass.UNDECODABLE,
+        ErrorClass.REFUSAL,
+        ErrorClass.TRUNCATED,
+        ErrorClass.INVALID_OUTPUT,
+        ErrorClass.MAX_STEPS,
+    }
 )
 
 _NAMED_AT_MOST = 10  # partitions in a sentence

@@ -21,6 +21,7 @@ from minference_assets.runs import Outcome
 from minference_core.conversations import Plan
 from minference_core.engine import LANE_STOPPERS, SETTLED, RunReport
 from minference_core.engine import Progress as Standing
+from minference_core.errors import ErrorClass
 from minference_core.specs import SpecReport
 
 __all__ = ["Watch", "open_console", "show_answer", "show_failures", "show_outcomes", "show_summary"]
@@ -160,6 +161,8 @@ def show_failures(console: Console, reports: Sequence[RunReport], words: Mapping
     console.print("\nFailures")
     for name, threads in failures.most_common():
         console.print(f"  {threads} {name}: {words.get(name, 'no reason is on record')}", markup=False)
+    if looped := failures[ErrorClass.MAX_STEPS]:
+        console.print(f"{looped} threads ended within a loop: raise max_steps, and they go on from there.")
     if unanswered := lost.total() + _sum(reports, "undone"):
         console.print(f"{unanswered} threads got no answer. {_what_helps(lost.keys())}")
 
@@ -211,7 +214,9 @@ def _facts(reports: Sequence[RunReport], *, simulated: bool) -> Iterable[tuple[s
         sum(report.completion_tokens for report in reports),
     )
     yield "threads", f"{_sum(reports, 'threads')}, {_sum(reports, 'complete')} of them complete"
-    yield "turns", f"{_sum(reports, 'turns')}"
+    yield "replies", f"{_sum(reports, 'replies')}"
+    if tools := _sum(reports, "tool_runs"):
+        yield "tools", f"{tools} calls on record"
     yield (
         "attempts",
         f"{_sum(reports, 'sent')} sent by this run, {_sum(reports, 'retries')} of them retries",

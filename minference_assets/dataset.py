@@ -36,6 +36,7 @@ class Dataset:
     defaults: SpecDefaults
     limits: Mapping[str, LaneLimits] = field(default_factory=dict)
     max_in_flight: int = 64
+    tool_timeout_s: float | None = None
     budget_usd: Decimal | None = None  # of one partition's plan, at its highest cost
     allow_unknown_price: bool = False  # whether a budget may be held although some of it has no price
     transcripts: bool = True

@@ -180,11 +180,12 @@ def answers_metadata(report: RunReport, *, simulated: bool) -> Metadata:
     }
     return _present(
         {
-            "dagster/partition_row_count": report.attempts,
+            "dagster/partition_row_count": report.attempts + report.tool_runs,
             "outcome": dg.MetadataValue.md(_outcome_markdown(report, failed, simulated=simulated)),
             "threads": report.threads,
             "threads_failed": failed,
-            "turns": report.turns,
+            "replies": report.replies,
+            "tool_runs": report.tool_runs,
             "sent": report.sent,
             "already_answered": report.skipped,
             "retries": report.retries,

@@ -49,6 +49,8 @@ class EngineConfig(dg.Config):
     limits: dict[str, dict[str, Any]] = Field(default_factory=dict)
     """By client: requests_per_minute, tokens_per_minute, max_in_flight."""
     max_in_flight: int = 64
+    tool_timeout_s: float | None = None
+    """Seconds that one call of a tool may take."""
     folder: str = ""
     """Spec files that belong to no dataset's partition; empty for the partitions of the run."""
     output: str = ""
@@ -149,7 +151,7 @@ def _nothing_answered(
 ) -> dg.Failure | None:
     """The failure of a run without any answer, from now or before, because an account is refused."""
     classes = sum((Counter(report.failures) for report in reports.values()), Counter[str]())
-    if any(report.turns for report in reports.values()) or not LANE_STOPPERS & classes.keys():
+    if any(report.replies for report in reports.values()) or not LANE_STOPPERS & classes.keys():
         return None
     return nothing_answered(dataset, classes, messages)
 
@@ -205,6 +207,7 @@ class _Engine:
             lanes=self._lanes,
             run_id=self._context.run.run_id,
             max_in_flight=self._config.max_in_flight,
+            tool_timeout_s=self._config.tool_timeout_s,
             on_progress=_Reporter(
                 self._context,
                 self._listener,

@@ -85,7 +85,8 @@ def find(store: Path, wanted: UUID) -> Found | None:
 
 
 def transcript_of(store: Path, version: UUID) -> Answer:
-    return ask(store, "Transcript", f"select role, content from transcript('{version}') order by pos")  # noqa: S608 (a UUID)
+    """What was said, and which tools were called with what."""
+    return ask(store, "Transcript", _SAID.format(version))
 
 
 def lineage_of(store: Path, lineage: UUID) -> Answer:
@@ -110,6 +111,26 @@ _USAGE = (
 )
 
 _TRANSCRIPT = "select role, content from transcript('{}') order by pos"
+
+_SAID = """
+select
+    said.role,
+    concat_ws(
+        chr(10),
+        nullif(said.content, ''),
+        case when said.role = 'assistant' then message.tool_name || ' ' || message.tool_call end,
+        case when message.extra is not null then array_to_string(
+            list_transform(
+                json_extract(message.extra, '$.more_tool_calls[*]'),
+                lambda call: (call ->> '$.name') || ' ' || (call ->> '$.arguments')
+            ),
+            chr(10)
+        ) end
+    ) as content
+from transcript('{}') as said
+left join message_version as message on message.id = said.message_id
+order by said.pos
+"""
 
 _LINEAGE = "select node, kind, version_no, created_at, id from lineage_tree('{}')"
 

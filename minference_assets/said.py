@@ -19,7 +19,8 @@ with attempt as (
         client,
         sent_at,
         row_number() over (partition by lineage_id order by sent_at desc nulls last, attempt desc) as back
-    from read_parquet(?)
+    from read_parquet(?, union_by_name = true)
+    where tool_name is null
 )
 
 select error_class, client, coalesce(arg_max(error_message, sent_at), any_value(error_message))

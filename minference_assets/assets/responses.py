@@ -49,5 +49,6 @@ def _settings(dataset: Dataset) -> dict[str, object]:
         defaults=dataset.defaults.model_dump(mode="json", exclude_none=True),
         limits={client: limits.model_dump(exclude_none=True) for client, limits in dataset.limits.items()},
         max_in_flight=dataset.max_in_flight,
+        tool_timeout_s=dataset.tool_timeout_s,
     )
     return config.model_dump()

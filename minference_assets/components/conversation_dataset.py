@@ -18,8 +18,9 @@ from minference_assets.dataset import Dataset, checked_name
 from minference_assets.schedules import daily_schedule
 from minference_assets.sensors import new_folder_sensor
 from minference_core.engine import LaneLimits
+from minference_core.errors import ConfigError
 from minference_core.providers import PROVIDERS
-from minference_core.specs import SpecDefaults
+from minference_core.specs import SpecDefaults, tools_of
 
 __all__ = ["ConversationDataset", "DatasetPartitions", "DatasetSchedule"]
 
@@ -52,6 +53,13 @@ class ConversationDataset(dg.Component, dg.Model, dg.Resolvable):
         dict[str, Any],
         Field(default_factory=dict, description="Values for the spec columns that a row leaves out."),
     ]
+    tools_module: Annotated[
+        str,
+        Field(description="The Python module whose list TOOLS has the functions and schemas that rows name."),
+    ] = ""
+    tool_timeout_s: Annotated[
+        float | None, Field(gt=0, description="Seconds that one call of a tool may take.")
+    ] = 60.0
     limits: Annotated[
         dict[str, dict[str, int]],
         Field(
@@ -96,7 +104,19 @@ class ConversationDataset(dg.Component, dg.Model, dg.Resolvable):
     @field_validator("defaults")
     @classmethod
     def _defaults_are_known(cls, value: dict[str, Any]) -> dict[str, Any]:
+        if "tools_module" in value:
+            raise ValueError("tools_module is no default of rows: write it beside defaults")
         SpecDefaults.model_validate(value)
+        return value
+
+    @field_validator("tools_module")
+    @classmethod
+    def _tools_can_be_registered(cls, value: str) -> str:
+        if value:
+            try:
+                tools_of(value)
+            except ConfigError as exc:
+                raise ValueError(str(exc)) from exc
         return value
 
     @field_validator("limits")
@@ -131,9 +151,12 @@ class ConversationDataset(dg.Component, dg.Model, dg.Resolvable):
             description=self.description,
             owners=tuple(self.owners),
             partitions=self._partitions(name),
-            defaults=SpecDefaults.model_validate(self.defaults),
+            defaults=SpecDefaults.model_validate(
+                {**self.defaults, "tools_module": self.tools_module or None}
+            ),
             limits={client: LaneLimits.model_validate(each) for client, each in self.limits.items()},
             max_in_flight=self.max_in_flight,
+            tool_timeout_s=self.tool_timeout_s,
             budget_usd=None if self.budget_usd is None else Decimal(str(self.budget_usd)),
             allow_unknown_price=self.allow_unknown_price,
             transcripts=self.transcripts,

@@ -108,7 +108,7 @@ def _planned(
         }, None
     row = _identity(conversation)
     try:
-        first, last, count = _ends(replay(conversation, history.settled))
+        first, last, count = _ends(replay(conversation, history))
     except Unsupported as exc:
         return {**row, "state": "invalid", "reason": str(exc)}, None
     ahead = estimate(last.request)
@@ -116,7 +116,7 @@ def _planned(
         "request_key": str(first.request.key),
         "url_path": first.request.wire.path,
         "body": first.request.body.decode(),
-        "turns": count + len(last.after.upcoming),
+        "turns": last.after.turn + len(last.after.upcoming),
         "estimated_prompt_tokens": ahead.prompt_tokens,
         "max_output_tokens": ahead.max_output_tokens,
         "cost_low_usd": ahead.cost_low_usd,
@@ -136,12 +136,14 @@ def _ends(steps: Iterator[Step]) -> tuple[Step, Step, int]:
 
 
 def _state(last: Step, count: int) -> tuple[str, str | None]:
-    if last.error is not None:
+    if last.after.failed is not None:
         return "failed", f"{last.error}: {last.message}"
+    if last.waits_for_tools:
+        return "new", f"replies on record: {count}; tools that the last one calls are still to be run"
     if last.attempt is not None:
         return "answered", None
     if count > 1:
-        return "new", f"{count - 1} of {count + len(last.after.upcoming)} turns are answered"
+        return "new", f"replies on record: {count - 1}"
     return "new", None
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from uuid import UUID
 
 from minference_core.conversations.table import planned_from, read_requests
+from minference_core.conversations.tool_runs import Tools
 from minference_core.engine import (
     GRACE_S,
     Draining,
@@ -30,7 +31,7 @@ from minference_core.engine import (
     write_exchanges,
 )
 from minference_core.errors import ErrorClass, PlanOutdated
-from minference_core.requests import Step, prepare, step_from
+from minference_core.requests import Answer, Step, known_results, prepare
 from minference_core.specs import SpecSource, read_conversations
 from minference_core.threads import Conversation, next_request
 
@@ -48,6 +49,7 @@ async def run_conversations(
     stop: asyncio.Event,
     on_progress: Callable[[Progress], None] = lambda _: None,
     max_in_flight: int = 64,
+    tool_timeout_s: float | None = None,
     grace_s: float = GRACE_S,
 ) -> RunReport:
     """
@@ -63,6 +65,7 @@ async def run_conversations(
         stop: When set, nothing more is sent, what is in flight is waited for, and the run ends.
         on_progress: Called twice a second on the event loop: keep it short.
         max_in_flight: Requests at once on a lane that does not say itself.
+        tool_timeout_s: Seconds that one call of a tool may take.
         grace_s: Seconds a stop waits for answers; later ones are marked uncertain.
 
     Raises:
@@ -85,15 +88,16 @@ async def run_conversations(
             lane = lanes[client]
             transport = await open_for_the_run.enter_async_context(Transport(timeout_s=lane.timeout_s))
             engine = Engine(lane, transport, book, history, stats, run_id=run_id, stop=stop)
-            holder = _Holder(engine, history, stats, findings, stop)
+            tools = Tools(engine, book, run_id, tool_timeout_s)
+            holder = _Holder(engine, tools, history, stats, findings, stop)
             stream = _stream(source, requests, client)
             for _ in range(min(lane.limits.max_in_flight or max_in_flight, clients[client])):
                 workers.add(engine, holder.hold_all(stream))
         await workers.finish(lambda: on_progress(stats.progress()))
-        stopped, attempts = stats.done < stats.total, 0
+        stopped, attempts, tool_runs = stats.done < stats.total, 0, 0
         if not stopped:
-            attempts = await asyncio.to_thread(write_exchanges, journal, exchanges, findings.found)
-    return stats.report(stopped=stopped, attempts=attempts)
+            attempts, tool_runs = await asyncio.to_thread(write_exchanges, journal, exchanges, findings.found)
+    return stats.report(stopped=stopped, attempts=attempts, tool_runs=tool_runs)
 
 
 def _stream(source: SpecSource, requests: Path, client: str) -> Iterator[Conversation]:
@@ -115,7 +119,7 @@ class _Findings:
     found: dict[tuple[UUID, UUID], tuple[ErrorClass, str | None]] = field(default_factory=dict)
 
     def note(self, step: Step) -> None:
-        if step.error is not None and step.meaning is not None and step.meaning.reply is not None:
+        if step.error is not None and step.reply_message is not None:
             self.found[step.request.name] = (step.error, step.message)
 
 
@@ -123,9 +127,16 @@ class _Holder:
     """Holds one lane's conversations, each from where its journal left it."""
 
     def __init__(
-        self, engine: Engine, history: History, stats: RunStats, findings: _Findings, stop: asyncio.Event
+        self,
+        engine: Engine,
+        tools: Tools,
+        history: History,
+        stats: RunStats,
+        findings: _Findings,
+        stop: asyncio.Event,
     ) -> None:
         self._engine = engine
+        self._tools = tools
         self._history = history
         self._stats = stats
         self._findings = findings
@@ -142,22 +153,23 @@ class _Holder:
             await asyncio.sleep(0)  # a replay never waits for anything, yet progress and signals must be seen
 
     async def _hold(self, conversation: Conversation) -> None:
-        now, turns, asked = conversation, 0, False
+        now, replies, asked = conversation, 0, False
         while (ready := next_request(now, at=datetime.now(UTC))) is not None:
             request = prepare(ready)
             attempt = self._history.settled(request)
             if attempt is None:
                 asked = True
                 attempt = await self._engine.ask(request)
-            step = step_from(request, attempt)
+            answer = Answer.of(request, attempt)
+            step = answer.step(await self._tools.run(answer, known_results(answer, self._history)))
             self._findings.note(step)
-            turns += step.meaning is not None and step.meaning.reply is not None
+            replies += step.reply_message is not None
             now = step.after
-        self._settle(now, turns=turns, asked=asked)
+        self._settle(now, replies=replies, asked=asked)
 
-    def _settle(self, conversation: Conversation, *, turns: int, asked: bool) -> None:
+    def _settle(self, conversation: Conversation, *, replies: int, asked: bool) -> None:
         self._stats.done += 1
-        self._stats.turns += turns
+        self._stats.replies += replies
         self._stats.skipped += not asked
         if conversation.failed is None:
             self._stats.complete += 1

@@ -7,6 +7,7 @@ from minference_core.engine.gate import Gate
 from minference_core.engine.history import History
 from minference_core.engine.journal import Journal
 from minference_core.engine.limits import Lane, LaneLimits
+from minference_core.engine.records import tool_run
 from minference_core.engine.retry import LANE_STOPPERS, POLICY, SETTLED, backoff_s
 from minference_core.engine.stats import Progress, RunReport, RunStats
 from minference_core.engine.stop import graceful_stop
@@ -36,5 +37,6 @@ __all__ = [
     "Workers",
     "backoff_s",
     "graceful_stop",
+    "tool_run",
     "write_exchanges",
 ]

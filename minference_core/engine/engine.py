@@ -7,7 +7,8 @@ Everything it needs is passed in. What a conversation does with the answer is no
 import asyncio
 import random
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from itertools import count
 from typing import Any
@@ -104,27 +105,38 @@ class Engine:
             await self._sleep(wait_s)
         raise AssertionError("unreachable")
 
+    @contextmanager
+    def uninterrupted(self) -> Iterator[None]:
+        """Work of this task that a stop waits for, as it would be paid for or done twice: sending, a tool."""
+        task = asyncio.current_task()
+        self.sending.add(task)
+        try:
+            yield
+        finally:
+            self.sending.discard(task)
+
     def _check_stop(self) -> None:
         if self._stop.is_set():
             raise Draining
 
     async def _send(self, request: Sendable, tokens: int) -> tuple[Attempt, float | None]:
         """One attempt: intent on disk, request on the wire, answer on disk."""
-        task = asyncio.current_task()
-        self.sending.add(task)
         self._stats.in_flight += 1
         try:
-            now = datetime.now(UTC)
-            number, first_sent_at = self._history.begin(request, now)
-            await self._journal.write(records.intent(request, self._lane, number, now, self._run_id))
-            self._stats.request_sent(self._lane, tokens)
-            answer = await self._post(request)
-            record = records.outcome(request, self._lane, number, answer)
-            self._stats.simulated |= record["simulated"]
-            await self._journal.write(record)
+            with self.uninterrupted():
+                return await self._sent(request, tokens)
         finally:
             self._stats.in_flight -= 1
-            self.sending.discard(task)
+
+    async def _sent(self, request: Sendable, tokens: int) -> tuple[Attempt, float | None]:
+        now = datetime.now(UTC)
+        number, first_sent_at = self._history.begin(request, now)
+        await self._journal.write(records.intent(request, self._lane, number, now, self._run_id))
+        self._stats.request_sent(self._lane, tokens)
+        answer = await self._post(request)
+        record = records.outcome(request, self._lane, number, answer)
+        self._stats.simulated |= record["simulated"]
+        await self._journal.write(record)
         advised_s = (
             retry_after_s(answer.headers, now=datetime.now(UTC)) if isinstance(answer, HttpReply) else None
         )

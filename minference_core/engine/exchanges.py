@@ -1,5 +1,5 @@
 """
-Journals to one Parquet file: every attempt of a partition, one row each.
+Journals to one Parquet file: every attempt of a partition, and every execution of a tool, one row each.
 
 A pure function of the journals, and of what the conversations made of their answers: written anew
 it is the same file.
@@ -8,6 +8,7 @@ it is the same file.
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -51,29 +52,59 @@ EXCHANGES = pa.schema(
         ("cached_tokens", pa.int64()),
         ("cache_creation_tokens", pa.int64()),
         ("reasoning_tokens", pa.int64()),
+        ("accepted_prediction_tokens", pa.int64()),
+        ("rejected_prediction_tokens", pa.int64()),
+        ("audio_tokens", pa.int64()),
+        ("prompt_audio_tokens", pa.int64()),
+        ("service_tier", pa.string()),
         ("cost_usd", pa.decimal128(18, 9)),
         ("price_id", pa.string()),
+        ("provider_cost_usd", pa.decimal128(18, 9)),
+        ("tool_call_id", pa.string()),
+        ("tool_id", pa.string()),
+        ("tool_name", pa.string()),
+        ("arguments", pa.string()),
+        ("result", pa.string()),
         ("simulated", pa.bool_()),
         ("uncertain", pa.bool_()),
         ("run_id", pa.string()),
     ]
 )
 
+_NAMES = (
+    "request_key", "thread_key", "sample", "generation", "lineage_id", "in_thread_id", "turn", "step",
+    "attempt", "client", "model", "run_id",
+)  # fmt: skip
+_NANODOLLAR = Decimal("1e-9")
+_TOO_MUCH = Decimal(10**8)
+
 # What was found wrong with an answer once its conversation had read it (cut off, not in the schema):
 # by (lineage, request key), the class and the words.
 Findings = Mapping[tuple[UUID, UUID], tuple[ErrorClass, str | None]]
 
 
-def write_exchanges(journal: Path, target: Path, findings: Findings) -> int:
+def write_exchanges(journal: Path, target: Path, findings: Findings) -> tuple[int, int]:
     """
-    Write the partition's exchanges; returns the number of rows.
+    Write the partition's exchanges.
+
+    Returns:
+        How many attempts there are, and how many executions of tools.
 
     Raises:
         JournalError: A journal is damaged before its last line.
         OSError: The target cannot be written; an older file there stays as it is.
     """
-    rows = (row for path in journal_files(journal) for row in _rows(path, findings))
-    return write_rows(target, EXCHANGES, rows)
+    attempts = 0
+
+    def rows() -> Iterator[dict[str, Any]]:
+        nonlocal attempts
+        for path in journal_files(journal):
+            for row in _rows(path, findings):
+                attempts += row.get("tool_name") is None
+                yield row
+
+    written = write_rows(target, EXCHANGES, rows())
+    return attempts, written - attempts
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +130,8 @@ def _rows(path: Path, findings: Findings) -> Iterator[dict[str, Any]]:
                 yield _row(open_intents.pop(name), record, findings)
             case "refused":
                 yield _row(record, record, findings)
+            case "tool":
+                yield _tool_row(record)
     yield from map(_uncertain, open_intents.values())
 
 
@@ -127,11 +160,34 @@ def _row(intent: dict[str, Any], outcome: dict[str, Any], findings: Findings) ->
         "cached_tokens": usage.cached_tokens,
         "cache_creation_tokens": usage.cache_creation_tokens,
         "reasoning_tokens": usage.reasoning_tokens,
+        "accepted_prediction_tokens": usage.accepted_prediction_tokens,
+        "rejected_prediction_tokens": usage.rejected_prediction_tokens,
+        "audio_tokens": usage.audio_tokens,
+        "prompt_audio_tokens": usage.prompt_audio_tokens,
+        "service_tier": usage.service_tier,
         "cost_usd": cost.usd,
         "price_id": cost.price_id,
+        "provider_cost_usd": None if usage.provider_cost_usd is None else _fitting(usage.provider_cost_usd),
         "simulated": intent["simulated"] or outcome["simulated"],
         "uncertain": False,
     }
+
+
+def _tool_row(record: dict[str, Any]) -> dict[str, Any]:
+    own: Iterable[str] = ("tool_call_id", "tool_id", "tool_name", "arguments", "result", "error_message")
+    return {
+        **{name: record[name] for name in (*_NAMES, *own)},
+        "url": "",
+        "simulated": False,
+        "uncertain": False,
+        "sent_at": _time(record["started_at"]),
+        "finished_at": _time(record["finished_at"]),
+    }
+
+
+def _fitting(dollars: Decimal) -> Decimal | None:
+    """In the column's decimals; None for more than it holds, which nobody was ever billed."""
+    return dollars.quantize(_NANODOLLAR) if dollars < _TOO_MUCH else None
 
 
 def _uncertain(intent: dict[str, Any]) -> dict[str, Any]:
@@ -145,10 +201,7 @@ def _uncertain(intent: dict[str, Any]) -> dict[str, Any]:
 
 
 def _common(intent: dict[str, Any]) -> dict[str, Any]:
-    names: Iterable[str] = (
-        "request_key", "thread_key", "sample", "generation", "lineage_id", "in_thread_id", "turn", "step",
-        "attempt", "client", "model", "url", "simulated", "run_id",
-    )  # fmt: skip
+    names = (*_NAMES, "url", "simulated")
     return {**{name: intent[name] for name in names}, "sent_at": _time(intent["sent_at"])}
 
 

@@ -19,23 +19,28 @@ from minference_core.engine.asked import Sendable
 from minference_core.engine.retry import SETTLED
 from minference_core.errors import ErrorClass, JournalError
 from minference_core.providers import classify, error_in_answer
-from minference_core.requests import Attempt
+from minference_core.providers.reading import cost_from_header
+from minference_core.requests import Attempt, RecordedResult
 
 __all__ = ["History", "attempt_from", "journal_files", "read_journal"]
 
 
 _ABOUT_THE_REQUEST = frozenset({400, 403, 422})
-_KINDS = frozenset({"intent", "outcome", "refused"})
+_KINDS = frozenset({"intent", "outcome", "refused", "tool"})
+
+
+_Place = tuple[int, int, int]  # file, offset, length
 
 
 @dataclass(slots=True)
 class _Entry:
-    """One request's past: how often it was sent, and where its last settled outcome is."""
+    """One request's past: how often it was sent, and where its settled outcome and its tools' results are."""
 
     attempts: int
     first_sent_at: datetime
     last_refusal: str | None = None
-    place: tuple[int, int, int] | None = None  # file, offset, length
+    place: _Place | None = None
+    tool_runs: list[_Place] | None = None
 
 
 class History:
@@ -57,10 +62,16 @@ class History:
         entry = self._entries.get(_key(*request.name))
         if entry is None or entry.place is None:
             return None
-        number, offset, length = entry.place
-        with self._files[number].open("rb") as file:
-            file.seek(offset)
-            return attempt_from(orjson.loads(file.read(length)), entry.first_sent_at)
+        return attempt_from(self._read(entry.place), entry.first_sent_at)
+
+    def results(self, request: Sendable) -> dict[str, RecordedResult]:
+        """What the tools gave that its answer called, by the calls' ids."""
+        entry = self._entries.get(_key(*request.name))
+        read = map(self._read, entry.tool_runs or ()) if entry is not None else ()
+        return {
+            record["tool_call_id"]: RecordedResult(record["result"], record["error_message"] is not None)
+            for record in read
+        }
 
     def is_settled(self, request: Sendable) -> bool:
         """Whether there is such an attempt, without reading it."""
@@ -89,7 +100,13 @@ class History:
         known, entry.last_refusal = entry.last_refusal == error, error
         return not known
 
-    def _remember(self, record: dict[str, Any], place: tuple[int, int, int]) -> None:
+    def _read(self, place: _Place) -> dict[str, Any]:
+        number, offset, length = place
+        with self._files[number].open("rb") as file:
+            file.seek(offset)
+            return orjson.loads(file.read(length))  # type: ignore[no-any-return]
+
+    def _remember(self, record: dict[str, Any], place: _Place) -> None:
         key = _key(UUID(record["lineage_id"]), UUID(record["request_key"]))
         match record["kind"]:
             case "intent":
@@ -99,6 +116,9 @@ class History:
                 entry.last_refusal = None
             case "outcome" if key in self._entries and _is_settled(record):
                 self._entries[key].place = place
+            case "tool" if key in self._entries:
+                entry = self._entries[key]
+                entry.tool_runs = [*(entry.tool_runs or ()), place]
             case "refused":
                 at = datetime.fromisoformat(record["finished_at"])
                 self._entries.setdefault(key, _Entry(0, at)).last_refusal = record["error"]
@@ -151,6 +171,7 @@ def attempt_from(record: dict[str, Any], first_sent_at: datetime) -> Attempt:
         provider_request_id=record["provider_request_id"],
         first_sent_at=first_sent_at,
         finished_at=datetime.fromisoformat(record["finished_at"]),
+        provider_cost_usd=cost_from_header(record.get("provider_cost")),
     )
 
 

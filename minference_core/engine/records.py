@@ -4,11 +4,14 @@ The journal's records: what is written down of a request, its sending and its an
     {"kind": "intent",  "lineage_id", "request_key", "attempt", … what is sent, and where}
     {"kind": "outcome", "lineage_id", "request_key", "attempt", "status", "body", "error", …}
     {"kind": "refused", … an intent and an outcome in one: it was never sent}
+    {"kind": "tool",    "lineage_id", "request_key", "attempt", "tool_call_id", … what a tool gave that the
+                        request's answer called}
 
 No key is ever in one.
 """
 
 import base64
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
@@ -19,10 +22,14 @@ from minference_core.engine.transport import HttpReply
 from minference_core.errors import ErrorClass, TimedOut, TransportError, Unreadable
 from minference_core.providers import SIMULATOR, endpoint
 
-__all__ = ["body_text", "intent", "outcome", "refusal", "shown"]
+__all__ = ["body_text", "intent", "outcome", "refusal", "shown", "tool_run"]
 
 Record = dict[str, Any]
 
+# The provider's own, then what LiteLLM's proxy passes on, and its own.
+_REQUEST_IDS = ("x-request-id", "request-id", "llm_provider-x-request-id", "x-litellm-call-id")
+_SERVERS = ("server", "llm_provider-server")
+_COST_HEADER = "x-litellm-response-cost"
 # Shorter "keys" are placeholders such as EMPTY, which an answer may hold as a word.
 _SHORTEST_SECRET = 12
 
@@ -51,8 +58,9 @@ def outcome(request: Sendable, lane: Lane, attempt: int, answer: HttpReply | Tra
         datetime.now(UTC),
         status=answer.status,
         body=_without_key(body_text(answer.body), answer.status, lane),
-        provider_request_id=answer.headers.get("x-request-id") or answer.headers.get("request-id"),
-        simulated=answer.headers.get("server") == SIMULATOR,
+        provider_request_id=next(filter(None, map(answer.headers.get, _REQUEST_IDS)), None),
+        simulated=SIMULATOR in (answer.headers.get(name) for name in _SERVERS),
+        cost=answer.headers.get(_COST_HEADER),
     )
 
 
@@ -62,6 +70,19 @@ def refusal(
     """A request that was not sent, and why."""
     written = intent(request, lane, 0, at, run_id)
     return {**written, "kind": "refused", **_result(at, error=error, error_message=message)}
+
+
+def tool_run(request: Sendable, attempt: int, run: Mapping[str, Any], run_id: str) -> Record:
+    """
+    One execution of a tool.
+
+    Args:
+        attempt: Of the request, the one whose answer called it.
+        run: `tool_call_id`, `tool_id`, `tool_name`, `arguments` and `result` as JSON text, `error_message`,
+            `started_at`, `finished_at`.
+    """
+    asked_of = {"client": request.client, "model": request.model, "run_id": run_id}
+    return {**_name(request, attempt), "kind": "tool", **request.journal_fields, **asked_of, **run}
 
 
 def body_text(body: bytes) -> str:
@@ -86,8 +107,10 @@ def _result(
     error: ErrorClass | None = None,
     error_message: str | None = None,
     simulated: bool = False,
+    cost: str | None = None,
 ) -> Record:
-    return {
+    said = {} if cost is None else {"provider_cost": cost}
+    return said | {
         "status": status,
         "body": body,
         "provider_request_id": provider_request_id,

@@ -41,8 +41,9 @@ class RunReport:
     Attributes:
         threads: Conversations asked for, bad rows not among them.
         complete: Conversations that reached their end with valid replies.
-        turns: Replies these conversations hold, whichever run paid for them.
-        attempts: All attempts on record, of earlier runs too: the rows of the table of exchanges.
+        replies: What these conversations hold, whichever run paid for it.
+        attempts: All attempts on record, of earlier runs too: rows of the table of exchanges.
+        tool_runs: All executions of tools on record: its other rows.
         sent: Requests this run put on the wire, retries included.
         skipped: Conversations that needed nothing sent.
         failures: Conversations that ended early, by error class.
@@ -52,8 +53,9 @@ class RunReport:
 
     threads: int
     complete: int
-    turns: int
+    replies: int
     attempts: int
+    tool_runs: int
     retries: int
     sent: int
     skipped: int
@@ -88,7 +90,7 @@ class RunStats:
     done: int = 0
     complete: int = 0
     skipped: int = 0
-    turns: int = 0
+    replies: int = 0
     sent: int = 0
     retries: int = 0
     in_flight: int = 0
@@ -143,12 +145,13 @@ class RunStats:
             eta_s=(self.total - self.done) / per_s if per_s > 0 else None,
         )
 
-    def report(self, *, stopped: bool, attempts: int) -> RunReport:
+    def report(self, *, stopped: bool, attempts: int, tool_runs: int = 0) -> RunReport:
         return RunReport(
             threads=self.total,
             complete=self.complete,
-            turns=self.turns,
+            replies=self.replies,
             attempts=attempts,
+            tool_runs=tool_runs,
             retries=self.retries,
             sent=self.sent,
             skipped=self.skipped,

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial as bound
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -12,12 +11,21 @@ import pyarrow as pa
 from minference_core import ids
 from minference_core.parquet import aside, write_rows
 from minference_core.providers import Unsupported
-from minference_core.requests import ExchangeRecord, Step, replay, settling
+from minference_core.requests import ExchangeRecord, Step, replay
 from minference_core.specs import SpecSource, ThreadSpec, read_conversations
-from minference_core.threads import Conversation
+from minference_core.threads import ChatMessage, Conversation, MessageRole
 
 __all__ = ["TRANSCRIPTS", "TranscriptReport", "write_transcripts"]
 
+_MESSAGE = pa.struct(
+    [
+        ("role", pa.string()),
+        ("content", pa.string()),
+        ("tool_calls", pa.string()),  # [{"id", "name", "arguments"}]
+        ("tool_call_id", pa.string()),
+        ("images", pa.list_(pa.string())),  # addresses and data URIs
+    ]
+)
 TRANSCRIPTS = pa.schema(
     [
         ("dataset", pa.string()),
@@ -31,7 +39,7 @@ TRANSCRIPTS = pa.schema(
         ("model", pa.string()),
         ("complete", pa.bool_()),
         ("error_class", pa.string()),
-        ("messages", pa.list_(pa.struct([("role", pa.string()), ("content", pa.string())]))),
+        ("messages", pa.list_(_MESSAGE)),
         ("output", pa.string()),
         ("meta", pa.string()),
     ]
@@ -78,9 +86,9 @@ def _rows(source: SpecSource, record: ExchangeRecord) -> Iterator[dict[str, Any]
     for row, conversation in read_conversations(source):
         if conversation is None or row.spec is None:
             continue
-        attempts = record.take(conversation.thread.lineage_id)
+        steps = replay(conversation, record.take(conversation.thread.lineage_id))
         try:
-            yield _row(source, conversation, replay(conversation, bound(settling, attempts)), row.spec)
+            yield _row(source, conversation, steps, row.spec)
         except Unsupported:
             continue
 
@@ -89,9 +97,9 @@ def _row(source: SpecSource, given: Conversation, steps: Iterator[Step], spec: T
     thread, last = given.thread, None
     for last in steps:
         thread = last.after.thread if last.attempt is not None else thread
-    said = [{"role": message.role, "content": message.content} for message in thread.history]
+    said = [_said(message) for message in thread.history]
     if thread.system_prompt is not None:
-        said.insert(0, {"role": "system", "content": thread.system_prompt.content})
+        said.insert(0, _message("system", thread.system_prompt.content))
     output = None if last is None or last.json_object is None else ids.json_text(last.json_object)
     return {
         "dataset": source.partition.dataset,
@@ -103,9 +111,23 @@ def _row(source: SpecSource, given: Conversation, steps: Iterator[Step], spec: T
         "thread_id": str(thread.id),
         "client": thread.llm_config.client,
         "model": thread.llm_config.model,
-        "complete": last is None or (last.attempt is not None and last.error is None),
-        "error_class": last.error if last else None,
+        "complete": last is None or last.is_complete,
+        "error_class": last.after.failed if last else None,
         "messages": said,
         "output": output,
         "meta": spec.meta_json,
     }
+
+
+def _said(message: ChatMessage) -> dict[str, Any]:
+    calls = [{"id": call.call_id, "name": call.name, "arguments": call.arguments} for call in message.calls]
+    return {
+        **_message(message.role, message.content),
+        "tool_calls": ids.json_text(calls) if calls else None,
+        "tool_call_id": message.oai_tool_call_id if message.role == MessageRole.tool else None,
+        "images": [image.as_url for image in message.images] if message.images else None,
+    }
+
+
+def _message(role: str, content: str) -> dict[str, Any]:
+    return {"role": role, "content": content, "tool_calls": None, "tool_call_id": None, "images": None}

@@ -9,10 +9,19 @@ from minference_core import ids
 from minference_core.entities import Entity
 from minference_core.lineage.references import plain
 from minference_core.lineage.shapes import OTHER, Shape, shape_of
+from minference_core.requests import Step
 from minference_core.specs import Partition
 from minference_core.threads import ChatMessage, ChatThread, Usage
 
-__all__ = ["Row", "entity_row", "exchange_row", "kept_with_its_message", "naive_utc", "thread_row"]
+__all__ = [
+    "Row",
+    "entity_row",
+    "exchange_row",
+    "kept_with_its_message",
+    "naive_utc",
+    "thread_row",
+    "tool_run_row",
+]
 
 Row = dict[str, Any]
 
@@ -24,7 +33,9 @@ _SHARED_EXCHANGE_COLUMNS = (
     "thread_key", "sample", "turn", "step", "attempt", "client", "model", "resolved_model",
     "provider_request_id", "url", "status_code", "response_body", "error_class", "error_message",
     "finish_reason", "prompt_tokens", "completion_tokens", "cached_tokens", "cache_creation_tokens",
-    "reasoning_tokens", "cost_usd", "price_id", "simulated", "uncertain", "run_id", "generation",
+    "reasoning_tokens", "accepted_prediction_tokens", "rejected_prediction_tokens", "audio_tokens",
+    "prompt_audio_tokens", "service_tier", "cost_usd", "price_id", "provider_cost_usd", "simulated",
+    "uncertain", "run_id", "generation",
 )  # fmt: skip
 
 
@@ -81,16 +92,14 @@ def exchange_row(
     *,
     partition: Partition,
     mat_id: UUID,
-    after: ChatThread | None = None,
-    json_object: Any = None,
+    step: Step | None = None,
 ) -> Row:
     """
     An attempt, linked to what it made.
 
     Args:
         recorded: The attempt as the table of exchanges has it.
-        after: The thread version its reply made; None when it made none.
-        json_object: The valid object in a structured reply.
+        step: What its answer made; None when there is none or it did not settle the request.
     """
     lineage = UUID(recorded["lineage_id"])
     key = UUID(recorded["request_key"])
@@ -99,7 +108,7 @@ def exchange_row(
         name.append(recorded["error_class"])
     tokens = recorded["prompt_tokens"], recorded["completion_tokens"]
     return {
-        **{column: recorded[column] for column in _SHARED_EXCHANGE_COLUMNS},
+        **{column: recorded.get(column) for column in _SHARED_EXCHANGE_COLUMNS},
         "id": ids.prefixed_uuid(lineage, *name),
         "mat_id": mat_id,
         "request_key": key,
@@ -107,12 +116,40 @@ def exchange_row(
         "partition_key": partition.key,
         "lineage_id": lineage,
         "in_thread_id": UUID(recorded["in_thread_id"]),
-        "out_thread_id": after.id if after else None,
-        "out_message_id": after.history[-1].id if after else None,
-        "json_object": None if json_object is None else ids.json_text(json_object),
+        "out_thread_id": step.after.thread.id if step and step.reply_message else None,
+        "out_message_id": step.reply_message.id if step and step.reply_message else None,
+        "json_object": None if step is None or step.json_object is None else ids.json_text(step.json_object),
         "total_tokens": None if None in tokens else sum(tokens),
         "sent_at": naive_utc(recorded["sent_at"]),
         "finished_at": naive_utc(recorded["finished_at"]) if recorded["finished_at"] else None,
+    }
+
+
+def tool_run_row(recorded: Row, mat_id: UUID) -> Row:
+    """
+    One execution of a tool.
+
+    Args:
+        recorded: The execution as the table of exchanges has it.
+    """
+    lineage, key = UUID(recorded["lineage_id"]), UUID(recorded["request_key"])
+    took = recorded["finished_at"] - recorded["sent_at"]
+    call = recorded["tool_call_id"]
+    return {
+        **{
+            name: recorded[name]
+            for name in ("turn", "step", "tool_name", "arguments", "run_id", "generation")
+        },
+        "id": ids.prefixed_uuid(lineage, "tool_run", key, recorded["attempt"], call),
+        "mat_id": mat_id,
+        "lineage_id": lineage,
+        "in_thread_id": UUID(recorded["in_thread_id"]),
+        "tool_call_id": call,
+        "tool_id": UUID(recorded["tool_id"]),
+        "result": None if recorded["error_message"] else recorded["result"],
+        "error": recorded["error_message"],
+        "started_at": naive_utc(recorded["sent_at"]),
+        "duration_ms": took.total_seconds() * 1000,
     }
 
 

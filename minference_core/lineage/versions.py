@@ -7,10 +7,9 @@ Pure: the same specs and exchanges make the same rows and segments, whoever make
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 from uuid import UUID
@@ -18,15 +17,9 @@ from uuid import UUID
 from minference_core import ids
 from minference_core.entities import Entity
 from minference_core.errors import ErrorClass
-from minference_core.lineage.rows import entity_row, exchange_row, naive_utc, thread_row
+from minference_core.lineage.rows import entity_row, exchange_row, naive_utc, thread_row, tool_run_row
 from minference_core.providers import Unsupported
-from minference_core.requests import (
-    ExchangeRecord,
-    Step,
-    replay,
-    settling,
-    stamped,
-)
+from minference_core.requests import ConversationRecord, ExchangeRecord, Step, replay, stamped
 from minference_core.specs import SpecSource, read_conversations
 from minference_core.store import write_segment
 from minference_core.store.tables import table
@@ -40,7 +33,7 @@ E = TypeVar("E", bound=Entity)
 # of text that a fold's memory stays small whatever people write.
 _SEGMENT_ROWS = 15_000
 _SEGMENT_BYTES = 32_000_000
-_WIDE = ("content", "reasoning", "response_body")
+_WIDE = ("content", "reasoning", "response_body", "extra", "arguments", "result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,27 +165,36 @@ class _PartitionRows:
                 self._said.clear()
             self._add(conversation, row.spec.meta_json)
             self._writer.flush_if_full()
-        for attempt in self._record.rest():
-            self._add_exchange(attempt)
+        for gone in self._record.rest():
+            self._add_record(gone)
 
     def _add(self, conversation: Conversation, meta: str | None) -> None:
-        attempts = self._record.take(conversation.thread.lineage_id)
-        made: dict[tuple[str, int], tuple[ChatThread, Any]] = {}
+        record = self._record.take(conversation.thread.lineage_id)
+        made: dict[tuple[str, int], Step] = {}
         versions: dict[UUID, ChatThread] = {}
         head = _Version(conversation.thread)
-        for branch in _generations(conversation, attempts):
-            for head in _walk(branch, attempts):
+        for branch in _generations(conversation, record):
+            for head in _walk(branch, record):
                 thread, step = head.thread, head.made_by
                 if step is not None and step.attempt is not None:
-                    made[str(step.request.key), step.attempt.number] = thread, step.json_object
+                    made[str(step.request.key), step.attempt.number] = step
                 if thread.id not in versions:
                     versions[thread.id] = thread
                     parent = versions.get(thread.parent_id) if thread.parent_id else None
                     self._add_version(thread, parent, branch, step, meta)
-        for attempt in attempts:
-            name = attempt["request_key"], attempt["attempt"]
-            self._add_exchange(attempt, *made.get(name, (None, None)))
+        self._add_record(record, made)
         self._add_head(head)
+
+    def _add_record(
+        self, record: ConversationRecord, made: Mapping[tuple[str, int], Step] | None = None
+    ) -> None:
+        """What was sent and run, with what came of it."""
+        for attempt in record.attempts:
+            step = (made or {}).get((attempt["request_key"], attempt["attempt"]))
+            row = exchange_row(attempt, partition=self._source.partition, mat_id=self._mat_id, step=step)
+            self._writer.add("exchange", row)
+        for run in record.tool_runs:
+            self._writer.add("tool_run", tool_run_row(run, self._mat_id))
 
     def _add_head(self, head: "_Version") -> None:
         row = {
@@ -243,22 +245,11 @@ class _PartitionRows:
             # Of a message, what stands beside its content is in the exchange that brought it.
             self._writer.add(*entity_row(part, self._mat_id, beside=False))
 
-    def _add_exchange(
-        self, attempt: dict[str, Any], after: ChatThread | None = None, json_object: Any = None
-    ) -> None:
-        row = exchange_row(
-            attempt,
-            partition=self._source.partition,
-            mat_id=self._mat_id,
-            after=after,
-            json_object=json_object,
-        )
-        self._writer.add("exchange", row)
 
-
-def _generations(conversation: Conversation, attempts: list[dict[str, Any]]) -> Iterator[Conversation]:
+def _generations(conversation: Conversation, record: ConversationRecord) -> Iterator[Conversation]:
     """The conversation as each generation on record held it, the one that counts now last."""
-    for generation in sorted({attempt["generation"] for attempt in attempts} - {conversation.generation}):
+    on_record = {attempt["generation"] for attempt in record.attempts}
+    for generation in sorted(on_record - {conversation.generation}):
         yield replace(conversation, generation=generation)
     yield conversation
 
@@ -272,18 +263,18 @@ class _Version:
     error: ErrorClass | None = None
 
 
-def _walk(conversation: Conversation, attempts: list[dict[str, Any]]) -> Iterator[_Version]:
+def _walk(conversation: Conversation, record: ConversationRecord) -> Iterator[_Version]:
     """Every version the thread went through, oldest first; one may come twice in a row."""
     yield _Version(conversation.thread)
     try:
-        for step in replay(conversation, partial(settling, attempts)):
+        for step in replay(conversation, record):
             if step.attempt is None:
                 return
             sent = stamped(step.request.conversation, step.attempt.first_sent_at).thread
             if step.after.thread.id == sent.id:
-                yield _Version(sent, None, step.error)
+                yield _Version(sent, None, step.after.failed)
             else:
                 yield _Version(sent)
-                yield _Version(step.after.thread, step, step.error)
+                yield _Version(step.after.thread, step, step.after.failed)
     except Unsupported:
         return  # the request table says why; there is nothing but the thread as it was given

@@ -241,23 +241,19 @@ class _Run:
 
     async def _work(self, engine: Engine, todo: Iterator[_Listed]) -> None:
         for listed in todo:  # shared: each is taken by exactly one worker
-            begun = Turn.begin(listed.thread, listed.given, listed.nth)
-            if isinstance(begun, ProcessedOutput):
-                self._note(listed.place, begun)
-                continue
-            async with self._session.slots[begun.request.client]:
-                try:
-                    attempt = await engine.ask(begun.request)
-                except Draining:
-                    return
-            # A stop lets those be that have sent something: this one still has to take in what it paid for.
-            engine.sending.add(asyncio.current_task())
-            try:
-                self._note(listed.place, await self._taken_in(begun, attempt))
-            finally:
-                engine.sending.discard(asyncio.current_task())
+            now = Turn.begin(listed.thread, listed.given, listed.nth)
+            while isinstance(now, Turn):
+                async with self._session.slots[now.request.client]:
+                    try:
+                        attempt = await engine.ask(now.request)
+                    except Draining:
+                        return
+                # A stop lets those be that have sent something: this one has to take in what it paid for.
+                with engine.uninterrupted():
+                    now = await self._taken_in(now, attempt)
+            self._note(listed.place, now)
 
-    async def _taken_in(self, turn: Turn, attempt: Attempt) -> ProcessedOutput:
+    async def _taken_in(self, turn: Turn, attempt: Attempt) -> ProcessedOutput | Turn:
         try:
             return await turn.end(attempt, tool_timeout_s=self._tool_timeout_s)
         except Exception as exc:  # one thread's answer, however odd, must not cost the others theirs

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID
 
 from minference_core import ids
@@ -24,7 +25,6 @@ from minference_core.threads import (
     Conversation,
     Reply,
     ResponseFormat,
-    Usage,
     Verdict,
     apply,
     judge,
@@ -36,10 +36,16 @@ __all__ = ["Turn", "failed", "version_of"]
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """A thread that is about to be asked for its next reply."""
+    """
+    A thread that is about to be asked for its next reply.
+
+    Attributes:
+        before: The outcomes of the same turn that could not be used.
+    """
 
     thread: ChatThread
     request: PreparedRequest
+    before: tuple[ProcessedOutput, ...] = ()
 
     @classmethod
     def begin(cls, thread: ChatThread, given: ChatThread, nth: int) -> "Turn | ProcessedOutput":
@@ -62,52 +68,71 @@ class Turn:
         EntityRegistry.register(ready.thread)
         return cls(thread, request)
 
-    async def end(self, attempt: Attempt, *, tool_timeout_s: float | None) -> ProcessedOutput:
-        """Carry out what the reply asks for, and bring the thread to where it is then."""
+    async def end(self, attempt: Attempt, *, tool_timeout_s: float | None) -> "ProcessedOutput | Turn":
+        """
+        Carry out what the reply asks for, and bring the thread to where it is then.
+
+        Returns:
+            The outcome; or, where the reply is not what was asked for and the thread allows another try,
+            the turn to try it with.
+        """
         meaning = self.request.interpret(attempt)
         if meaning.reply is None:
             return self._output(attempt, error=meaning.error, message=meaning.message)
         reply, sent = meaning.reply, self.request.conversation
         verdict = judge(sent.thread, reply)
         results = await run_calls(sent.thread, reply, verdict, timeout_s=tool_timeout_s)
-        after = apply(sent, reply, at=attempt.finished_at, results=results, verdict=verdict)
+        after = apply(
+            sent, reply, at=attempt.finished_at, results=results, verdict=verdict, wire=self.request.dialect
+        )
         EntityRegistry.register(after.thread)
         self.thread.follow(after.thread)
-        usage = after.thread.history[len(sent.thread.history)].usage
-        return self._output(attempt, reply, verdict, usage, error=verdict.error, message=verdict.message)
+        output = self._output(attempt, after, reply, verdict, error=verdict.error, message=verdict.message)
+        if verdict.error is None or not after.goes_on:
+            return output
+        return Turn(self.thread, prepare(after), (*self.before, output))
 
     def _output(
         self,
         attempt: Attempt,
+        after: Conversation | None = None,
         reply: Reply | None = None,
         verdict: Verdict | None = None,
-        usage: Usage | None = None,
         *,
         error: ErrorClass | None,
         message: str | None,
     ) -> ProcessedOutput:
         raw = self._raw(attempt, message)
-        config = self.request.thread.llm_config
-        fields = {}
-        if reply is not None and verdict is not None:
-            cost = price(config.client, config.model, reply.usage).usd
+        thread = self.request.thread
+        fields: dict[str, Any] = {}
+        if after is not None and reply is not None and verdict is not None:
             fields = {
                 "content": reply.text or None,
                 "reasoning": reply.reasoning,
-                "json_object": json_object_of(self.request.thread, reply, verdict),
-                "usage": usage,
-                "cost_usd": None if cost is None else float(cost),
+                "json_object": json_object_of(thread, reply, verdict),
+                "usage": after.thread.history[len(thread.history)].usage,
+                "cost_usd": self._cost(reply),
             }
         return ProcessedOutput.cold(
             **fields,
             error=None if error is None else message or str(error),
             error_class=error,
-            time_taken=raw.time_taken if attempt.number else 0.0,
-            llm_client=config.client,
+            repairs=len(self.before),
+            time_taken=sum(each.time_taken for each in self.before)
+            + (raw.time_taken if attempt.number else 0.0),
+            llm_client=thread.llm_config.client,
             raw_output=raw,
-            chat_thread_id=self.request.thread.id,
+            chat_thread_id=thread.id,
             chat_thread_live_id=self.thread.live_id,
         )
+
+    def _cost(self, reply: Reply) -> float | None:
+        """Of this reply and those before it that could not be used; None if one of them is unknown."""
+        config = self.request.thread.llm_config
+        usd = price(config.client, config.model, reply.usage).usd
+        costs = [each.cost_usd for each in self.before] + [None if usd is None else float(usd)]
+        known = [cost for cost in costs if cost is not None]
+        return sum(known) if len(known) == len(costs) else None
 
     def _raw(self, attempt: Attempt, message: str | None) -> RawOutput:
         return RawOutput.cold(

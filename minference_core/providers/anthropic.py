@@ -9,10 +9,13 @@ that has one is sent under the older.
 
 from collections.abc import Iterator, Mapping
 
+from minference_core.errors import Unsupported
 from minference_core.providers.anthropic_reply import read_reply
-from minference_core.providers.asked import check
-from minference_core.providers.base import JsonObject, WireRequest
+from minference_core.providers.asked import Asked, check
+from minference_core.providers.base import JsonObject, WireRequest, merged
+from minference_core.providers.cache_marks import marked
 from minference_core.threads import ChatThread, Reply, views
+from minference_core.threads.strict import anthropic_form
 from minference_core.tools import StructuredTool
 
 __all__ = ["Anthropic"]
@@ -31,22 +34,12 @@ class Anthropic:
     def encode(self, thread: ChatThread) -> WireRequest:
         asked = check(thread)
         config = thread.llm_config
-        system, messages = views.anthropic_messages(thread)
-        body: JsonObject = {"model": config.model, "max_tokens": config.max_tokens, "messages": messages}
-        if system:
-            body["system"] = system[0]["text"]
-        body |= asked.settings
-        if config.stop is not None:
-            body["stop_sequences"] = list(config.stop)
-        body |= _tools(thread, messages)
-        if output_config := _output_config(thread, asked.effort):
-            body["output_config"] = output_config
-        extra = dict(config.extra_body or {})
-        if isinstance(more := extra.get("output_config"), dict):
-            extra["output_config"] = {**body.get("output_config", {}), **more}
-        body |= extra
-        version = _TAKES_SAMPLING if any(field in body for field in _SAMPLING) else _NEWEST
-        return WireRequest("/v1/messages", body, {"anthropic-version": version})
+        body = merged(_body(thread, asked), config.extra_body, deep=("output_config",))
+        written = body if config.service_tier is None else {**body, "service_tier": config.service_tier}
+        if config.use_cache and "cache_control" not in body:
+            written = marked(written)
+        headers = {"anthropic-version": _version(thread, body)}
+        return WireRequest("/v1/messages", written, headers, asked=body)
 
     def decode(self, body: object) -> Reply:
         return read_reply(body)
@@ -57,10 +50,39 @@ class Anthropic:
         return {"x-api-key": key}
 
 
-def _tools(thread: ChatThread, messages: list[JsonObject]) -> JsonObject:
+def _body(thread: ChatThread, asked: Asked) -> JsonObject:
+    config = thread.llm_config
+    system, messages = views.anthropic_messages(thread)
+    body: JsonObject = {"model": config.model, "max_tokens": config.max_tokens, "messages": messages}
+    if system:
+        body["system"] = system[0]["text"]
+    body |= asked.settings
+    if config.stop is not None:
+        body["stop_sequences"] = list(config.stop)
+    body |= _tools(thread, messages, asked)
+    body |= _thinking(thread, asked, messages)
+    if output_config := _output_config(thread, asked):
+        body["output_config"] = output_config
+    return body
+
+
+def _version(thread: ChatThread, body: JsonObject) -> str:
+    """The one that is asked for, or the newest that takes what is in the body."""
+    sampling = next((field for field in _SAMPLING if field in body), None)
+    wanted = thread.llm_config.api_version
+    if wanted == _NEWEST and sampling is not None:
+        problem = f"it has {sampling}, which api_version {_NEWEST} does not take"
+        raise Unsupported("extra_body", problem, f"leave it out, or use api_version {_TAKES_SAMPLING}")
+    return wanted or (_NEWEST if sampling is None else _TAKES_SAMPLING)
+
+
+# ── tools ─────────────────────────────────────────────────────────────────────
+
+
+def _tools(thread: ChatThread, messages: list[JsonObject], asked: Asked) -> JsonObject:
     tools = views.tools(thread)
     if tools is not None:
-        forced = thread.forced_tool
+        forced = thread.forced_tool if asked.takes.forced_calls else None
         choice = {"type": "auto"} if forced is None else {"type": "tool", "name": forced.name}
         return {"tools": tools, "tool_choice": choice}
     called = {call["name"]: None for message in messages for call in _called(message)}
@@ -77,17 +99,58 @@ def _called(message: JsonObject) -> Iterator[JsonObject]:
 def _known(thread: ChatThread, name: str) -> JsonObject:
     """A tool of the past: "Requests which include `tool_use` or `tool_result` blocks must define tools"."""
     tool = thread.get_tool_by_name(name)
-    form = None if tool is None else views.tool_form(tool, thread.llm_config.client)
-    if form is not None and form["input_schema"]["type"] == "object":
-        return form
-    return {"name": name, "input_schema": {"type": "object"}}
+    form = None if tool is None else views.past_tool(tool)
+    return form or {"name": name, "input_schema": {"type": "object"}}
 
 
-def _output_config(thread: ChatThread, effort: str | None) -> JsonObject:
+# ── thinking and schemas ──────────────────────────────────────────────────────
+
+
+def _thinking(thread: ChatThread, asked: Asked, messages: list[JsonObject]) -> JsonObject:
+    """As it is asked for; a model that nobody tells thinks or does not, as it is made."""
+    budget, effort = thread.llm_config.reasoning_max_tokens, asked.effort
+    if effort == "none":
+        off = asked.takes.thinking_off
+        return {} if off is None else {"thinking": {"type": off}}
+    if budget is None and effort is None:
+        return {}
+    if thread.forced_tool is not None and asked.takes.forced_calls:
+        field = "reasoning_effort" if budget is None else "reasoning_max_tokens"
+        form = thread.llm_config.response_format
+        problem = f"response_format {form} forces a call, and the model cannot think before one"
+        raise Unsupported(field, problem, "use auto_tools, or leave it null")
+    if budget is None:
+        return {"thinking": {"type": "adaptive"}} if "adaptive" in asked.takes.thinking else {}
+    if _goes_on_without_thoughts(messages):
+        return {}
+    return {"thinking": {"type": "enabled", "budget_tokens": budget}}
+
+
+def _goes_on_without_thoughts(messages: list[JsonObject]) -> bool:
+    """
+    Whether the results of calls are sent whose model did not think, or whose thoughts mean nothing here.
+
+    "When thinking is enabled, a final assistant message must start with a thinking block".
+    """
+    if len(messages) < 2 or messages[-2]["role"] != "assistant":
+        return False
+    blocks = messages[-2]["content"]
+    if isinstance(blocks, str) or not any(block["type"] == "tool_use" for block in blocks):
+        return False
+    return blocks[0]["type"] not in ("thinking", "redacted_thinking")
+
+
+def _output_config(thread: ChatThread, asked: Asked) -> JsonObject:
     config: JsonObject = {}
-    if effort is not None:
-        config["effort"] = effort
+    if asked.effort not in (None, "none"):
+        config["effort"] = asked.effort
     wanted = thread.forced_output
     if thread.llm_config.response_format == "structured_output" and isinstance(wanted, StructuredTool):
-        config["format"] = {"type": "json_schema", "schema": wanted.json_schema}
+        schema = anthropic_form(wanted.json_schema)
+        if schema is None:
+            problem = (
+                "Anthropic cannot hold a reply to its schema, which refers to itself or has open objects"
+            )
+            raise Unsupported("forced_output", problem, "use response_format tool")
+        config["format"] = {"type": "json_schema", "schema": schema}
     return config

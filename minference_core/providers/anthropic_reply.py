@@ -4,9 +4,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from minference_core.errors import Undecodable
-from minference_core.providers.calls import Found, arguments_from_json, tool_calls
-from minference_core.providers.reading import count, mapping, text_or_none
-from minference_core.threads import FinishReason, Reply, TokenUsage
+from minference_core.providers.calls import Found, arguments_from_json, carried, tool_calls
+from minference_core.providers.failures import error_text
+from minference_core.providers.reading import mapping, objects, text_or_none
+from minference_core.providers.usage import anthropic_usage
+from minference_core.threads import FinishReason, Reply
 
 __all__ = ["read_reply"]
 
@@ -17,58 +19,53 @@ _FINISH: Mapping[str, FinishReason] = {
     "model_context_window_exceeded": "length",
     "tool_use": "tool_calls",
     "refusal": "refusal",
+    "pause_turn": "length",  # of tools on Anthropic's side, which only an extra_body asks for
 }
+_THINKING = ("thinking", "redacted_thinking")
 
 
 def read_reply(body: object) -> Reply:
     """
     Read a 2xx body.
 
+    Blocks of tools on Anthropic's side are passed over: their results are in the text.
+
     Raises:
         Undecodable: The body is not what Anthropic documents.
     """
     top = mapping(body, "the body")
-    if top.get("type") == "error":
-        raise Undecodable(f"an error inside a 200: {top.get('error')!r}")
-    blocks = top.get("content")
-    if not isinstance(blocks, list):
+    if top.get("type") == "error" or top.get("error"):
+        raise Undecodable(f"an error inside a 200: {error_text(top.get('error'))}")
+    if not isinstance(top.get("content"), list):
         raise Undecodable("content is missing or not a list")
+    blocks = list(objects(top["content"]))
     finish_reason = text_or_none(top.get("stop_reason"))
     finish = _FINISH.get(finish_reason or "", "other")
-    calls = tool_calls(_calls(blocks))
+    found = list(_calls(blocks))
+    calls = tool_calls(found)
+    thought = any(block.get("type") in _THINKING for block in blocks)
     return Reply(
-        text=_joined(blocks, "text"),
+        text=_joined(blocks, "text") or (_explanation(top) if finish == "refusal" else ""),
         finish="tool_calls" if calls and finish in ("stop", "other") else finish,
         finish_reason=finish_reason,
         reasoning=_joined(blocks, "thinking") or None,
         tool_calls=calls,
-        usage=_usage(top.get("usage")),
+        carried=carried(blocks, found, calls) if thought else (),
+        usage=anthropic_usage(top.get("usage")),
         model=text_or_none(top.get("model")),
     )
 
 
-def _calls(blocks: list[Any]) -> Iterator[Found]:
-    for block in blocks:
-        if isinstance(block, dict) and block.get("type") == "tool_use":
-            yield Found(block.get("id"), block.get("name"), arguments_from_json(block.get("input")))
+def _calls(blocks: list[dict[str, Any]]) -> Iterator[Found]:
+    for block in objects(blocks, "tool_use"):
+        yield Found(block.get("id"), block.get("name"), arguments_from_json(block.get("input")))
 
 
-def _joined(blocks: list[Any], kind: str) -> str:
+def _joined(blocks: list[dict[str, Any]], kind: str) -> str:
     """The text of every block of one type, in order."""
-    found = (text_or_none(b.get(kind)) for b in blocks if isinstance(b, dict) and b.get("type") == kind)
-    return "".join(text for text in found if text is not None)
+    return "".join(text_or_none(block.get(kind)) or "" for block in objects(blocks, kind))
 
 
-def _usage(value: object) -> TokenUsage:
-    """Anthropic counts cached and newly cached input beside `input_tokens`; ours is the sum of all."""
-    read = count(value, "input_tokens")
-    cached = count(value, "cache_read_input_tokens")
-    created = count(value, "cache_creation_input_tokens")
-    details = value.get("output_tokens_details") if isinstance(value, dict) else None
-    return TokenUsage(
-        prompt_tokens=None if read is None else read + (cached or 0) + (created or 0),
-        completion_tokens=count(value, "output_tokens"),
-        cached_tokens=cached,
-        cache_creation_tokens=created,
-        reasoning_tokens=count(details, "thinking_tokens"),
-    )
+def _explanation(top: dict[str, Any]) -> str:
+    details = top.get("stop_details")
+    return (text_or_none(details.get("explanation")) if isinstance(details, dict) else None) or ""

@@ -1,16 +1,19 @@
-"""What a thread asks for, held against what its model takes, once for all wire formats."""
+"""
+What a thread asks for, held against what its model takes, once for all wire formats.
 
-from dataclasses import dataclass, field, replace
+What a config alone can get wrong is `threads/settings.py`; here is what takes the conversation to see.
+"""
+
+from dataclasses import dataclass
 from typing import Any
 
 from minference_core.errors import Unsupported
-from minference_core.threads import ChatThread, LLMConfig, ResponseFormat, Tool
-from minference_core.threads.capabilities import Capabilities, capabilities
+from minference_core.threads import Api, ChatThread, ResponseFormat, Tool, settings
+from minference_core.threads.capabilities import Capabilities
+from minference_core.threads.tool_forms import arguments_schema
 from minference_core.tools import StructuredTool
 
-__all__ = ["Asked", "check"]
-
-_UNSET_TEMPERATURE: float = LLMConfig.model_fields["temperature"].default
+__all__ = ["Asked", "api_of", "check"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,10 +24,12 @@ class Asked:
     Attributes:
         settings: Temperature, top_p, seed and penalties, by the names that all providers share.
         effort: How hard the model is to think; None says nothing about it.
+        takes: What the model takes.
     """
 
-    settings: dict[str, Any] = field(default_factory=dict)
-    effort: str | None = None
+    settings: dict[str, Any]
+    effort: str | None
+    takes: Capabilities
 
 
 def check(thread: ChatThread) -> Asked:
@@ -35,30 +40,45 @@ def check(thread: ChatThread) -> Asked:
         Unsupported: It cannot; the message names the field and the remedy.
     """
     config = thread.llm_config
+    settings.check_settings(config.__dict__)
     if config.model is None:
         raise Unsupported("model", "none is given", "name one")
-    if not thread.history and thread.new_message is None:
+    if not thread.history and thread.new_message is None and not thread.new_images:
         raise Unsupported("new_message", "nothing has been said that could be answered", "set it")
-    takes = _takes(config)
-    _check_format(thread, takes)
+    _check_format(thread)
     _check_tools(thread)
-    return Asked(settings=_settings(config, takes), effort=_effort(thread, takes))
+    takes = settings.takes(config.__dict__)
+    others = {name: getattr(config, name) for name in ("seed", "frequency_penalty", "presence_penalty")}
+    return Asked(
+        settings=settings.sampling_asked(config.__dict__, takes)
+        | {name: value for name, value in others.items() if value is not None},
+        effort=settings.effort_asked(config.__dict__),
+        takes=takes,
+    )
 
 
-def _takes(config: LLMConfig) -> Capabilities:
-    takes = capabilities(config.client, config.model)
-    if config.reasoner:  # whatever its name says
-        return replace(takes, sampling=False, penalties=False, stop=False, reasoning_effort=True)
-    return takes
+def api_of(thread: ChatThread) -> Api:
+    """
+    Which of OpenAI's APIs a thread is asked in.
+
+    Chat Completions, if it can be: some models are not there, newer ones take no tools with reasoning
+    there, and what a model of the other has thought can only be sent back there.
+    """
+    config = thread.llm_config
+    takes = settings.takes(config.__dict__)
+    if config.api is not None or len(takes.apis) == 1:
+        return config.api or takes.apis[0]
+    effort = settings.effort_asked(config.__dict__)
+    if thread.offered_tools and not takes.tools_with_effort and effort != "none":
+        return "responses"
+    carried = (message.carried for message in thread.history if message.carried is not None)
+    began = any((one.wire, one.model) == ("responses", config.model) for one in carried)
+    return "responses" if began else "chat"
 
 
-def _check_format(thread: ChatThread, takes: Capabilities) -> None:
-    config, output = thread.llm_config, thread.forced_output
-    match config.response_format:
-        case ResponseFormat.structured_output if not takes.structured_output:
-            raise Unsupported(
-                "response_format", f"{config.model} has no structured output", "use a newer model"
-            )
+def _check_format(thread: ChatThread) -> None:
+    output = thread.forced_output
+    match thread.llm_config.response_format:
         case ResponseFormat.structured_output if (
             isinstance(output, StructuredTool) and not output.json_schema
         ):
@@ -85,51 +105,9 @@ def _check_tools(thread: ChatThread) -> None:
 
 
 def _check_schema(tool: Tool, field_name: str) -> None:
-    schema = tool.json_schema if isinstance(tool, StructuredTool) else tool.input_schema
+    schema = arguments_schema(tool)
     if not schema:
         raise Unsupported(field_name, f"the schema of {tool.name} is empty", "say what its arguments are")
     if schema.get("type", "object") != "object":
         problem = f"the schema of {tool.name} is of type {schema['type']}, and arguments are an object"
         raise Unsupported(field_name, problem, "make it a property of an object")
-
-
-def _settings(config: LLMConfig, takes: Capabilities) -> dict[str, Any]:
-    taken = {
-        "temperature": takes.sampling,
-        "top_p": takes.sampling,
-        "seed": takes.seed,
-        "frequency_penalty": takes.penalties,
-        "presence_penalty": takes.penalties,
-        "stop": takes.stop,
-    }
-    asked = {name: value for name in taken if (value := getattr(config, name)) is not None}
-    if not takes.sampling or ("top_p" in asked and not takes.temperature_with_top_p):
-        _leave_out_default_temperature(asked)
-    for name in asked:
-        if not taken[name]:
-            raise Unsupported(name, f"{config.model} on {config.client} does not take it", "leave it null")
-    if {"temperature", "top_p"} <= asked.keys() and not takes.temperature_with_top_p:
-        raise Unsupported("top_p", f"{config.model} takes it or temperature, not both", "leave one null")
-    if config.client == "anthropic" and asked.get("temperature", 0) > 1:
-        raise Unsupported("temperature", f"{config.temperature} is above Anthropic's 1", "use 0 to 1")
-    asked.pop("stop", None)  # each format has its own name for it
-    return asked
-
-
-def _leave_out_default_temperature(asked: dict[str, Any]) -> None:
-    """The library's default cannot be told from a wish, so where it cannot be granted it is none."""
-    if asked.get("temperature") == _UNSET_TEMPERATURE:
-        del asked["temperature"]
-
-
-def _effort(thread: ChatThread, takes: Capabilities) -> str | None:
-    config = thread.llm_config
-    effort = config.reasoning_effort or ("medium" if config.reasoner else None)
-    if effort is not None and not takes.reasoning_effort:
-        problem = f"{config.model} on {config.client} does not take it"
-        raise Unsupported("reasoning_effort", problem, "leave it null")
-    if takes.tools_with_effort or not thread.offered_tools:
-        return effort
-    if effort not in (None, "none"):
-        raise Unsupported("reasoning_effort", f"{config.model} takes no tools with {effort}", "use none")
-    return "none"

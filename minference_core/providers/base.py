@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from minference_core.threads import ChatThread, Reply
 
-__all__ = ["JsonObject", "Provider", "WireRequest", "endpoint"]
+__all__ = ["JsonObject", "Provider", "WireRequest", "endpoint", "merged"]
 
 JsonObject = dict[str, Any]
 
@@ -71,15 +71,36 @@ class Provider(Protocol):
         ...
 
 
+def merged(body: JsonObject, extra: Mapping[str, Any] | None, *, deep: tuple[str, ...] = ()) -> JsonObject:
+    """
+    A body with what the user adds to it or says otherwise.
+
+    Args:
+        deep: Objects that keep what else is in them.
+    """
+    added = dict(extra or {})
+    for name in deep:
+        if isinstance(added.get(name), dict) and isinstance(body.get(name), dict):
+            added[name] = {**body[name], **added[name]}
+    return body | added
+
+
+# Of the endpoints of one server, a base URL may name another than the one that is asked.
+_TAILS = ("/chat/completions", "/responses", "/messages")
+
+
 def endpoint(base_url: str, path: str) -> str:
     """
     Where a path of the API is under a base URL that may already hold some or all of it.
 
-    `https://host`, `https://host/v1` and `https://host/v1/chat/completions` all name the same
-    endpoint for the path `/v1/chat/completions`.
+    `https://host`, `https://host/v1`, `https://host/v1/chat/completions` and `https://host/v1/responses`
+    all name the same endpoint for the path `/v1/chat/completions`.
     """
     base, question_mark, query = base_url.partition("?")
     base = base.rstrip("/")
     steps = path.strip("/").split("/")
+    for tail in _TAILS:
+        if not path.endswith(tail) and base.endswith(f"/{steps[0]}{tail}"):
+            base = base.removesuffix(tail)
     held = next((n for n in range(len(steps), 0, -1) if base.endswith("/" + "/".join(steps[:n]))), 0)
     return "/".join([base, *steps[held:]]) + question_mark + query

@@ -1,19 +1,19 @@
 """The calls in a reply, whatever shape their arguments have."""
 
-import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import orjson
 
 from minference_core import ids
-from minference_core.providers.reading import text_or_none
+from minference_core.providers.reading import json_ascii, text_or_none
 from minference_core.threads import ToolCall
 from minference_core.threads.json_text import check_depth, json_alone
 
-__all__ = ["Found", "arguments_from_json", "arguments_from_text", "tool_calls"]
+__all__ = ["Arguments", "Found", "arguments_from_json", "arguments_from_text", "carried", "tool_calls"]
 
 _NO_NAME = "unknown_tool"
+_MOST_WRAPPINGS = 3
 
 Arguments = tuple[dict[str, Any], str | None]
 
@@ -43,18 +43,36 @@ def _numbered(found: Iterable[Found]) -> Iterator[ToolCall]:
         yield ToolCall(call_id=call_id, name=name, arguments=arguments, problem=problem)
 
 
+def carried(
+    parts: Sequence[dict[str, Any]], found: Sequence[Found], calls: Sequence[ToolCall]
+) -> tuple[dict[str, Any], ...]:
+    """
+    Parts of a reply with calls, to be sent back as they came.
+
+    None if they could not be: the results of its calls are sent under our ids, so each has to be its own.
+    """
+    if not calls or any(one.call_id != call.call_id for one, call in zip(found, calls, strict=True)):
+        return ()
+    try:
+        for part in parts:
+            _check_writable(part)
+    except ValueError:
+        return ()
+    return tuple(parts)
+
+
 def arguments_from_text(text: object) -> Arguments:
     """
     The object that a text holds, and why it cannot be used, if so; no text means no arguments.
 
-    Some servers give the object itself.
+    Some servers give the object itself, some put it into a text within the text.
     """
     if not isinstance(text, str):
         return arguments_from_json(text)
     if not text.strip():
         return {}, None
     try:
-        value = json_alone(text)
+        value = _unwrapped(json_alone(text))
         _check_writable(value)
     except ValueError as exc:
         return {"raw": text_or_none(text)}, f"the arguments are not JSON: {exc}"
@@ -64,14 +82,28 @@ def arguments_from_text(text: object) -> Arguments:
 def arguments_from_json(value: object) -> Arguments:
     """The object that a value is, or one around it, and why it cannot be used, if so."""
     try:
+        value = _unwrapped(value)
         _check_writable(value)
     except ValueError as exc:
-        return {"raw": _ascii(value)}, f"the arguments cannot be used: {exc}"
+        return {"raw": json_ascii(value)}, f"the arguments cannot be used: {exc}"
     return _as_object(value), None
 
 
+def _unwrapped(value: Any) -> Any:
+    """The object in a text in a text; anything else as it is."""
+    inner = value
+    for _ in range(_MOST_WRAPPINGS):
+        if not isinstance(inner, str):
+            break
+        try:
+            inner = json_alone(inner)
+        except ValueError:
+            break
+    return inner if isinstance(inner, dict) else value
+
+
 def _as_object(value: Any) -> dict[str, Any]:
-    if value is None:
+    if value is None or value == "":
         return {}
     return value if isinstance(value, dict) else {"value": value}
 
@@ -89,10 +121,3 @@ def _check_writable(value: object) -> None:
         orjson.dumps(value)
     except TypeError as exc:  # orjson's, for integers of more than 64 bits
         raise ValueError(str(exc)) from exc
-
-
-def _ascii(value: object) -> str:
-    try:
-        return json.dumps(value)
-    except RecursionError:
-        return "(nested too deeply)"

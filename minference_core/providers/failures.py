@@ -2,10 +2,11 @@
 What a refusal from a provider means: decided by status, code and type, never by a word in a message.
 
 One exception, with its reason: a context that is too long has no code of its own on Anthropic and
-vLLM, nor has an empty account under Anthropic's older version, so there the documented sentence is all
-there is to go by.
+vLLM, nor has an empty account under Anthropic's older version, and LiteLLM's proxy calls every refusal an
+`invalid_request_error`, so there the sentence is all there is to go by.
 """
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -13,8 +14,9 @@ from typing import Any
 
 from minference_core import ids
 from minference_core.errors import ErrorClass
+from minference_core.providers.reading import shown, text_or_none
 
-__all__ = ["classify", "error_in_answer", "retry_after_s"]
+__all__ = ["classify", "error_in_answer", "error_text", "retry_after_s"]
 
 _BY_CODE: Mapping[str, ErrorClass] = {
     "insufficient_quota": ErrorClass.QUOTA,
@@ -22,11 +24,15 @@ _BY_CODE: Mapping[str, ErrorClass] = {
     "billing_error": ErrorClass.QUOTA,
     "invalid_api_key": ErrorClass.AUTH,
     "authentication_error": ErrorClass.AUTH,
+    "no_db_connection": ErrorClass.AUTH,  # a LiteLLM proxy without a database knows its one key only
     "permission_error": ErrorClass.NOT_FOUND,
     "request_too_large": ErrorClass.CONTEXT_LENGTH,
     "context_length_exceeded": ErrorClass.CONTEXT_LENGTH,
     "content_filter": ErrorClass.CONTENT_FILTER,
     "content_policy_violation": ErrorClass.CONTENT_FILTER,
+    "image_content_policy_violation": ErrorClass.CONTENT_FILTER,
+    "misalignment_policy_violation": ErrorClass.CONTENT_FILTER,
+    "bio_policy": ErrorClass.CONTENT_FILTER,
     "model_not_found": ErrorClass.NOT_FOUND,
     "not_found_error": ErrorClass.NOT_FOUND,
     "overloaded_error": ErrorClass.OVERLOADED,
@@ -47,11 +53,55 @@ _BY_STATUS: Mapping[int, ErrorClass] = {
     504: ErrorClass.TIMEOUT,
     529: ErrorClass.OVERLOADED,
 }
+_BAD_IMAGES = (
+    "invalid_image", "invalid_image_format", "invalid_base64_image", "invalid_image_url", "image_too_large",
+    "image_too_small", "image_parse_error", "invalid_image_mode", "image_file_too_large",
+    "unsupported_image_media_type", "empty_image_file", "failed_to_download_image", "image_file_not_found",
+    "data_residency_mismatch",
+)  # fmt: skip
+# What would have been the status of an error that came inside a 200, where it says no number.
+_STATUS_OF: Mapping[str, int] = {
+    "invalid_request_error": 400,
+    "invalid_prompt": 400,
+    "context_length_exceeded": 400,
+    "content_filter": 400,
+    "image_content_policy_violation": 400,
+    "misalignment_policy_violation": 400,
+    "bio_policy": 400,
+    **dict.fromkeys(_BAD_IMAGES, 400),
+    "authentication_error": 401,
+    "invalid_api_key": 401,
+    "billing_error": 402,
+    "insufficient_quota": 402,
+    "permission_error": 403,
+    "model_not_found": 404,
+    "not_found_error": 404,
+    "request_too_large": 413,
+    "rate_limit_error": 429,
+    "rate_limit_exceeded": 429,
+    "api_error": 500,
+    "server_error": 500,
+    "timeout_error": 504,
+    "vector_store_timeout": 504,
+    "overloaded_error": 529,
+}
+_ADVICE = (
+    ("retry-after-ms", 0.001),
+    ("retry-after", 1.0),
+    ("llm_provider-retry-after-ms", 0.001),
+    ("llm_provider-retry-after", 1.0),
+)
+_STATUS = re.compile("[345][0-9][0-9]")
 _SENTENCES: Mapping[str, ErrorClass] = {
     "prompt is too long": ErrorClass.CONTEXT_LENGTH,
     "maximum context length": ErrorClass.CONTEXT_LENGTH,
     "credit balance is too low": ErrorClass.QUOTA,
+    "You exceeded your current quota": ErrorClass.QUOTA,
+    "litellm.ContextWindowExceededError": ErrorClass.CONTEXT_LENGTH,
+    "litellm.ContentPolicyViolationError": ErrorClass.CONTENT_FILTER,
+    "Invalid model name passed in model=": ErrorClass.NOT_FOUND,
 }
+_SAID_BY_SENTENCE = (400, 429)
 
 
 def classify(status: int, body: str) -> tuple[ErrorClass, str]:
@@ -63,12 +113,12 @@ def classify(status: int, body: str) -> tuple[ErrorClass, str]:
         body: The body as it came; any text at all.
     """
     error = _error_object(body)
-    message = str(error.get("message") or body.strip() or f"HTTP {status} with an empty body")
+    message = _words(error.get("message")) or _words(body.strip()) or f"HTTP {status} with an empty body"
     for name in (error.get("code"), error.get("type")):
         if isinstance(name, str) and name in _BY_CODE:
             return _BY_CODE[name], message
     for sentence, found in _SENTENCES.items():
-        if status == 400 and sentence in message:
+        if status in _SAID_BY_SENTENCE and sentence in message:
             return found, message
     if status == 403 and isinstance(metadata := error.get("metadata"), dict) and "reasons" in metadata:
         return ErrorClass.CONTENT_FILTER, message  # OpenRouter's moderation
@@ -82,10 +132,39 @@ def _by_family(status: int) -> ErrorClass:
 
 
 def error_in_answer(body: object) -> int | None:
-    """The status that an `error` object inside a 200 stands for (OpenRouter sends them); None if none is."""
-    error = body.get("error") if isinstance(body, dict) else None
-    code = error.get("code") if isinstance(error, dict) else None
-    return code if isinstance(code, int) and 300 <= code <= 599 else None
+    """The status that an `error` object inside a 200 stands for; None if there is none, or it says none."""
+    if not isinstance(body, dict):
+        return None
+    error = body if body.get("object") == "error" else body.get("error")
+    if not isinstance(error, dict):
+        return None
+    found = (_status_of(error.get(field)) for field in ("code", "type"))
+    return next((status for status in found if status is not None), None)
+
+
+def _status_of(said: object) -> int | None:
+    """OpenRouter says the number, LiteLLM the number as text, the others a word."""
+    if isinstance(said, str):
+        said = int(said) if _STATUS.fullmatch(said) else _STATUS_OF.get(said)
+    return said if isinstance(said, int) and 300 <= said <= 599 else None
+
+
+def error_text(error: object) -> str:
+    """What an `error` inside a 200 says: its words, and which it is if it says so."""
+    if not isinstance(error, dict):
+        return _words(error) or "it does not say why"
+    words = _words(error.get("message"))
+    if words is None:
+        return shown(error)
+    name = error.get("code") or error.get("type")
+    return words if name is None else f"{_words(name)}: {words}"
+
+
+def _words(said: object) -> str | None:
+    """A text; of anything else what it looks like; None for nothing."""
+    if not said:
+        return None
+    return text_or_none(said) or shown(said)
 
 
 def retry_after_s(headers: Mapping[str, str], *, now: datetime) -> float | None:
@@ -93,10 +172,11 @@ def retry_after_s(headers: Mapping[str, str], *, now: datetime) -> float | None:
     The provider's advice on when to ask again, in seconds; None if it gave none we can read.
 
     Args:
-        headers: By lower-case name. `retry-after-ms` is OpenAI's finer form and wins.
+        headers: By lower-case name. `retry-after-ms` is OpenAI's finer form and wins; LiteLLM's proxy passes
+            on what the provider behind it said under other names.
         now: For advice in the form of a date.
     """
-    for name, unit in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
+    for name, unit in _ADVICE:
         try:
             seconds = float(headers[name]) * unit
         except (KeyError, ValueError):

@@ -4,8 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from minference_core.providers.anthropic import Anthropic
+from minference_core.providers.asked import api_of
 from minference_core.providers.base import Provider
 from minference_core.providers.openai_chat import LITELLM, OPENAI, OPENROUTER, VLLM, OpenAIChat
+from minference_core.providers.openai_responses import OpenAIResponses
 from minference_core.threads import ChatThread
 
 __all__ = ["PROVIDERS", "SIMULATOR", "Entry", "provider_for", "provider_of", "reader"]
@@ -62,6 +64,9 @@ PROVIDERS: Mapping[str, Entry] = {
 }
 
 
+_RESPONSES = OpenAIResponses()
+
+
 def provider_for(client: str) -> Provider:
     """The adapter of a client: of the wire format that it is asked in by default."""
     return PROVIDERS[client].provider
@@ -69,9 +74,18 @@ def provider_for(client: str) -> Provider:
 
 def provider_of(thread: ChatThread) -> Provider:
     """The adapter that writes a thread's next request."""
-    return provider_for(thread.llm_config.client)
+    client = thread.llm_config.client
+    if client == "openai" and api_of(thread) == "responses":
+        return _RESPONSES
+    return provider_for(client)
 
 
 def reader(client: str, answer: object) -> Provider:
     """The adapter that reads a client's answer, whichever of its wire formats that is in."""
-    return provider_for(client)
+    return _RESPONSES if client != "anthropic" and _is_response(answer) else provider_for(client)
+
+
+def _is_response(answer: object) -> bool:
+    if not isinstance(answer, dict) or "choices" in answer:
+        return False
+    return answer.get("object") == "response" or isinstance(answer.get("output"), list)

@@ -5,13 +5,23 @@ from minference_core.requests.outcome import Attempt, Meaning, interpret
 from minference_core.requests.outputs import ProcessedOutput, RawOutput, json_object_of, raw_result
 from minference_core.requests.prepare import PreparedRequest, prepare
 from minference_core.requests.price import PRICE_ID, Price, price
-from minference_core.requests.record import ExchangeRecord, settling
-from minference_core.requests.replay import Recorded, Step, replay, stamped, step_from
+from minference_core.requests.record import ConversationRecord, ExchangeRecord
+from minference_core.requests.replay import (
+    Answer,
+    RecordedResult,
+    Records,
+    Step,
+    known_results,
+    replay,
+    stamped,
+)
 from minference_core.requests.tokens import estimate_prompt_tokens, max_output_tokens, token_counter
 
 __all__ = [
     "PRICE_ID",
+    "Answer",
     "Attempt",
+    "ConversationRecord",
     "Estimate",
     "ExchangeRecord",
     "Meaning",
@@ -19,19 +29,19 @@ __all__ = [
     "Price",
     "ProcessedOutput",
     "RawOutput",
-    "Recorded",
+    "RecordedResult",
+    "Records",
     "Step",
     "estimate",
     "estimate_prompt_tokens",
     "interpret",
     "json_object_of",
+    "known_results",
     "max_output_tokens",
     "prepare",
     "price",
     "raw_result",
     "replay",
-    "settling",
     "stamped",
-    "step_from",
     "token_counter",
 ]

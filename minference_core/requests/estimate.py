@@ -1,8 +1,9 @@
 """
 What a whole conversation may take, before any of it is sent.
 
-Later turns carry the replies before them, so a conversation's price is more than its first
-request's: the low figure has every reply at one token, the high one at its full `max_tokens`.
+Later requests carry the replies before them, so a conversation's price is more than its first
+request's. The low figure has as few replies as there can be, each of one token; the high one has as many
+as the thread allows (tool loops to `max_steps`, repairs to `max_repairs`), each of its full `max_tokens`.
 """
 
 from dataclasses import dataclass
@@ -11,9 +12,12 @@ from decimal import Decimal
 from minference_core.requests.prepare import PreparedRequest
 from minference_core.requests.price import price
 from minference_core.requests.tokens import Counter, estimate_prompt_tokens, max_output_tokens, token_counter
-from minference_core.threads import TokenUsage
+from minference_core.threads import Conversation, ResponseFormat, TokenUsage
 
 __all__ = ["Estimate", "estimate"]
+
+# What tools give is not known before they have run: a page of text is taken for each reply's calls.
+_RESULT_TOKENS = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +29,7 @@ class Estimate:
     conversation's. Dollars are None when the price is unknown.
 
     Attributes:
+        requests: At least this many are sent.
         all_prompt_tokens: At least this many are read, when replies are short.
         all_output_tokens: At most this many are written.
         most_tokens: Read and written at most: what a tokens-per-minute limit has to let through.
@@ -45,14 +50,15 @@ def estimate(request: PreparedRequest, counter: Counter | None = None) -> Estima
     count = counter or token_counter()
     first = estimate_prompt_tokens(request.wire.body, count)
     output = max_output_tokens(request.wire.body)
-    later = [count([message.content]) for message in request.conversation.upcoming]
-    low = _turns(first, later, reply=1)
-    high = _turns(first, later, reply=output)
+    said = [count([message.content]) for message in request.conversation.upcoming]
+    fewest, most = _replies(request.conversation)
+    low = _prompts(first, said, fewest, reply=1, result=1)
+    high = _prompts(first, said, most, reply=output, result=_RESULT_TOKENS)
     config = request.thread.llm_config
     return Estimate(
         prompt_tokens=first,
         max_output_tokens=output,
-        requests=len(high),
+        requests=len(low),
         all_prompt_tokens=sum(low),
         all_output_tokens=output * len(high),
         most_tokens=sum(high) + output * len(high),
@@ -61,11 +67,38 @@ def estimate(request: PreparedRequest, counter: Counter | None = None) -> Estima
     )
 
 
-def _turns(first: int, later: list[int], *, reply: int) -> list[int]:
-    """Prompt tokens of each request, when each reply has `reply` tokens."""
-    prompts = [first]
-    for said in later:
-        prompts.append(prompts[-1] + reply + said)
+def _replies(conversation: Conversation) -> tuple[int, int]:
+    """How many replies a turn has at least and at most, from where the conversation stands."""
+    thread, left = conversation.thread, conversation.thread.max_steps - conversation.step
+    repairs = thread.max_repairs - conversation.repairs
+    match thread.llm_config.response_format:
+        case ResponseFormat.text:
+            return 1, 1
+        case ResponseFormat.auto_tools:
+            return 1, left
+        case ResponseFormat.workflow:
+            return max(1, len(thread.tools) - (thread.workflow_step or 0)), left
+    return 1, max(1, min(1 + repairs, left))
+
+
+def _prompts(first: int, said: list[int], replies: int, *, reply: int, result: int) -> list[int]:
+    """
+    Prompt tokens of each request.
+
+    Args:
+        said: Tokens of each later user turn.
+        replies: Of each turn.
+        reply: Tokens of each.
+        result: Tokens of what the model is told in between: results of its calls, or what was wrong.
+    """
+    prompts: list[int] = []
+    read = first
+    for turn in [0, *said]:
+        read += turn + (reply if prompts else 0)
+        prompts.append(read)
+        for _ in range(replies - 1):
+            read += reply + result
+            prompts.append(read)
     return prompts
 
 

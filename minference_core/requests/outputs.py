@@ -4,7 +4,7 @@ What a caller of the library gets back of one request: values, made once and nev
 What was said is in the thread; an output says how it came about, and why not.
 """
 
-import json
+from collections.abc import Iterator
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -13,6 +13,8 @@ import orjson
 from minference_core.entities import Entity
 from minference_core.errors import ErrorClass, Undecodable
 from minference_core.providers import PROVIDERS, error_in_answer, reader
+from minference_core.providers.embedded_calls import with_embedded_calls
+from minference_core.providers.reading import objects, shown
 from minference_core.threads import (
     ChatThread,
     GeneratedJsonObject,
@@ -24,6 +26,7 @@ from minference_core.threads import (
     json_in,
     usage_of,
 )
+from minference_core.threads.json_text import check_depth
 
 __all__ = ["ProcessedOutput", "RawOutput", "json_object_of", "raw_result"]
 
@@ -33,8 +36,8 @@ class RawOutput(Entity):
     One answer as it came.
 
     Attributes:
-        raw_result: The body; {"body": text} around one that is no JSON object, {"error": why} where
-            there is none.
+        raw_result: The body; {"body": text} around one that is no JSON object, or nested too deeply to be
+            read, {"error": why} where there is none.
         completion_kwargs: The body that was sent.
         start_time: When the first attempt was sent, seconds since the epoch.
         end_time: When the last one ended, seconds since the epoch.
@@ -96,7 +99,7 @@ class RawOutput(Entity):
         """Who answered; by the answer's shape if nobody said."""
         if self.client is not None:
             return self.client
-        if "choices" in self.raw_result:
+        if "choices" in self.raw_result or self.raw_result.get("object") == "response":
             return LLMClient.openai
         return LLMClient.anthropic if self.raw_result.get("type") == "message" else None
 
@@ -128,22 +131,20 @@ class RawOutput(Entity):
             return None
 
     def _decoded(self) -> Reply:
+        if error_in_answer(self.raw_result) is not None or self.raw_result.get("error"):
+            raise Undecodable(_error_text(self.raw_result))
         provider = self.result_provider
         if provider is None or provider not in PROVIDERS:
-            raise Undecodable(f"no provider answers like this: {_shortened(self.raw_result)}")
-        if error_in_answer(self.raw_result) is not None or "error" in self.raw_result:
-            raise Undecodable(_error_text(self.raw_result))
-        return reader(provider, self.raw_result).decode(self.raw_result)
+            raise Undecodable(f"no provider answers like this: {shown(self.raw_result)}")
+        reply = reader(provider, self.raw_result).decode(self.raw_result)
+        return with_embedded_calls(reply, set(_offered(self.completion_kwargs)))
 
     def _parsed(self, text: str) -> GeneratedJsonObject | None:
-        form = self.completion_kwargs.get("response_format")
-        schema = form.get("json_schema") if isinstance(form, dict) else None
-        name = schema.get("name") if isinstance(schema, dict) else None
         try:
             value = json_in(text)
         except ValueError:
             return None
-        return _object(str(name or "parsed_content"), value)
+        return _object(_schema_name(self.completion_kwargs) or "parsed_content", value)
 
 
 class ProcessedOutput(Entity):
@@ -156,6 +157,8 @@ class ProcessedOutput(Entity):
         json_object: The first call's arguments, or the object of a reply that was to be JSON.
         error: What is wrong; None if all is well. An answer that is not what was asked for has both.
         error_class: The same, for programs; a value of `ErrorClass`, or None.
+        repairs: How many replies before this one could not be used, after which the model was asked again;
+            they are in the thread, and in `time_taken` and `cost_usd`.
         time_taken: Seconds from the first attempt to the last one's end; 0 if nothing was sent.
         cost_usd: By list price; None when it is unknown.
         chat_thread_id: The version of the thread that was sent.
@@ -170,6 +173,7 @@ class ProcessedOutput(Entity):
     usage: Usage | None = None
     error: str | None = None
     error_class: ErrorClass | None = None
+    repairs: int = 0
     time_taken: float
     cost_usd: float | None = None
     llm_client: LLMClient | None
@@ -189,7 +193,8 @@ def raw_result(body: str | None, why: str | None) -> dict[str, Any]:
         return {"error": why or "no answer came"}
     try:
         result = orjson.loads(body)
-    except orjson.JSONDecodeError:
+        check_depth(result)
+    except ValueError:
         result = body
     return result if isinstance(result, dict) else {"body": result}
 
@@ -213,12 +218,28 @@ def _object(name: str, value: Any, *, call_id: str | None = None) -> GeneratedJs
     return GeneratedJsonObject.cold(name=name, object=fields, tool_call_id=call_id)
 
 
+def _offered(body: dict[str, Any]) -> Iterator[str]:
+    """The names of the tools that a request lets the model call; Anthropic is told of past ones, too."""
+    if body.get("tool_choice") in ("none", {"type": "none"}):
+        return
+    for tool in objects(body.get("tools")):
+        function = tool.get("function")
+        yield str((function if isinstance(function, dict) else tool).get("name"))
+
+
+def _schema_name(body: dict[str, Any]) -> str | None:
+    """What the schema is called that a request asks for, in either of OpenAI's formats."""
+    text = body.get("text")
+    form = text.get("format") if isinstance(text, dict) else body.get("response_format")
+    if not isinstance(form, dict):
+        return None
+    schema = form.get("json_schema")
+    name = (schema if isinstance(schema, dict) else form).get("name")
+    return name if isinstance(name, str) and name else None
+
+
 def _error_text(result: dict[str, Any]) -> str:
     error = result.get("error")
     if isinstance(error, dict) and isinstance(error.get("message"), str):
         return str(error["message"])
-    return error if isinstance(error, str) else _shortened(result)
-
-
-def _shortened(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False)[:200]
+    return error if isinstance(error, str) else shown(result)

@@ -1,7 +1,7 @@
 """A conversation's next request: the exact bytes to be sent, and the key that names its answer."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
@@ -9,6 +9,7 @@ import orjson
 
 from minference_core import ids
 from minference_core.providers import WireRequest, provider_of
+from minference_core.providers.embedded_calls import with_embedded_calls
 from minference_core.requests.outcome import Attempt, Meaning, interpret
 from minference_core.requests.tokens import estimate_prompt_tokens, max_output_tokens
 from minference_core.threads import ChatThread, Conversation
@@ -65,16 +66,25 @@ class PreparedRequest:
             "generation": conversation.generation,
             "in_thread_id": str(self.thread.id),
             "turn": conversation.turn,
-            "step": 1,
+            "step": conversation.step + 1,
         }
 
     def authorization(self, key: str) -> Mapping[str, str]:
         """The headers that carry the account's key."""
         return provider_of(self.thread).authorization(key, self.wire)
 
+    @property
+    def dialect(self) -> str:
+        """The wire format that it is written in."""
+        return provider_of(self.thread).dialect
+
     def interpret(self, attempt: Attempt) -> Meaning:
-        """Read an attempt's raw answer; nothing it may hold raises."""
-        return interpret(self.client, attempt)
+        """Read an attempt's raw answer, calls in its words included; nothing it may hold raises."""
+        meaning = interpret(self.client, attempt)
+        if meaning.reply is None:
+            return meaning
+        offered = [tool.name for tool in self.thread.offered_tools]
+        return replace(meaning, reply=with_embedded_calls(meaning.reply, offered))
 
 
 def prepare(conversation: Conversation) -> PreparedRequest:

@@ -1,16 +1,19 @@
 """
 What an answer cost, and what a request may cost, in US dollars, from the `genai-prices` table.
 
-A price nobody knows is None and never zero: a self-hosted vLLM has no list price, and a proxy's
-price is its owner's.
+A price nobody knows is None and never zero: a self-hosted vLLM has no list price, a proxy's price is its
+owner's, and where a table has a model but not all that was billed, the rest would be a guess.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from decimal import ROUND_HALF_UP, Decimal
 from functools import lru_cache
 from importlib.metadata import version
 
 import genai_prices
+from genai_prices.types import PriceCalculation
 
 from minference_core.threads import TokenUsage
 
@@ -20,6 +23,22 @@ PRICE_ID = f"genai-prices/{version('genai-prices')}"
 
 _NANODOLLAR = Decimal("1e-9")  # what the tables hold
 _PROVIDERS = frozenset({"openai", "anthropic", "openrouter"})
+
+# What is billed apart, if there is any of it: our count, the table's unit, and its price per million.
+# Cached input and cache writes without a price of their own are input like any other.
+_BILLED_APART = (
+    ("prompt_tokens", "input_tokens", "input_mtok"),
+    ("completion_tokens", "output_tokens", "output_mtok"),
+    ("prompt_audio_tokens", "input_audio_tokens", "input_audio_mtok"),
+    ("audio_tokens", "output_audio_tokens", "output_audio_mtok"),
+    ("cache_creation_1h_tokens", "cache_write_1h_tokens", "cache_write_1h_mtok"),
+)
+_LIST_TIERS = frozenset({None, "auto", "default", "standard"})
+# The other tiers by the table's words for them, where those are not {"service_tier": …}.
+_TIERS: Mapping[tuple[str, str], Mapping[str, str]] = {
+    ("anthropic", "batch"): {"processing": "batch"},
+    ("anthropic", "fast"): {"speed": "fast"},
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,26 +63,56 @@ def price(client: str, model: str | None, usage: TokenUsage) -> Price:
     """
     if client not in _PROVIDERS or model is None or usage.prompt_tokens is None:
         return _UNKNOWN
-    return _price(
-        client,
-        model,
-        usage.prompt_tokens,
-        usage.completion_tokens or 0,
-        usage.cached_tokens or 0,
-        usage.cache_creation_tokens or 0,
-    )
+    return _price(client, model, replace(usage, provider_cost_usd=None))
 
 
 @lru_cache(maxsize=65_536)
-def _price(client: str, model: str, prompt: int, completion: int, cached: int, created: int) -> Price:
-    tokens = genai_prices.Usage(
-        input_tokens=prompt,
-        output_tokens=completion,
-        cache_read_tokens=cached,
-        cache_write_tokens=created,
-    )
+def _price(client: str, model: str, usage: TokenUsage) -> Price:
+    now = datetime.now(UTC)
+    tier = _tier(client, usage.service_tier)
     try:
-        found = genai_prices.calc_price(tokens, model, provider_id=client)
+        found = genai_prices.calc_price(
+            _billed(usage), model, provider_id=client, genai_request_timestamp=now, price_context=tier
+        )
     except (LookupError, ValueError):  # no such model, or counts that contradict each other
         return _UNKNOWN
+    if not (_has_every_price(found, usage) and _has_tier(found, tier, now)):
+        return _UNKNOWN
     return Price(found.total_price.quantize(_NANODOLLAR, ROUND_HALF_UP), PRICE_ID)
+
+
+def _billed(usage: TokenUsage) -> genai_prices.Usage:
+    """
+    The counts in the table's units; a larger one holds the smaller ones that it is made of.
+
+    Both cached input and audio leave open how much of the audio was cached, so a table that has a price
+    for just that says nothing.
+    """
+    return genai_prices.Usage(
+        cache_read_tokens=usage.cached_tokens or 0,
+        cache_write_tokens=usage.cache_creation_tokens or 0,
+        output_reasoning_tokens=usage.reasoning_tokens or 0,
+        **{unit: getattr(usage, counted) or 0 for counted, unit, _ in _BILLED_APART},
+    )
+
+
+def _tier(client: str, tier: str | None) -> Mapping[str, str]:
+    if tier is None or tier in _LIST_TIERS:
+        return {}
+    return _TIERS.get((client, tier), {"service_tier": tier})
+
+
+def _has_every_price(found: PriceCalculation, usage: TokenUsage) -> bool:
+    return all(
+        getattr(found.model_price, price_key) is not None
+        for counted, _, price_key in _BILLED_APART
+        if getattr(usage, counted)
+    )
+
+
+def _has_tier(found: PriceCalculation, tier: Mapping[str, str], now: datetime) -> bool:
+    """The table gives the list price for a tier that it does not know."""
+    return not tier or any(
+        variant.when == tier and (variant.constraint is None or variant.constraint.active(now))
+        for variant in found.model.price_variants or ()
+    )

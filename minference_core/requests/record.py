@@ -2,6 +2,7 @@
 The table of exchanges, read back: every attempt of a partition by the conversation it belongs to.
 """
 
+from collections import defaultdict
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -15,8 +16,9 @@ import pyarrow.parquet as pq
 from minference_core.errors import ErrorClass, NotMadeYet
 from minference_core.requests.outcome import Attempt
 from minference_core.requests.prepare import PreparedRequest
+from minference_core.requests.replay import RecordedResult
 
-__all__ = ["ExchangeRecord", "settling"]
+__all__ = ["ConversationRecord", "ExchangeRecord"]
 
 Row = dict[str, Any]
 
@@ -44,24 +46,47 @@ class ExchangeRecord:
     def __len__(self) -> int:
         return int(self._table.num_rows)
 
-    def take(self, lineage: UUID) -> list[Row]:
-        """One conversation's attempts, which are then no longer among the rest."""
+    def take(self, lineage: UUID) -> "ConversationRecord":
+        """What is on record of one conversation, which is then no longer among the rest."""
         span = self._spans.pop(str(lineage), None)
-        return [] if span is None else self._table.slice(*span).to_pylist()
+        return ConversationRecord([] if span is None else self._table.slice(*span).to_pylist())
 
-    def rest(self) -> Iterator[Row]:
-        """The attempts of conversations that nobody took: their rows are no longer in the specs."""
+    def rest(self) -> Iterator["ConversationRecord"]:
+        """Of conversations that nobody took: their rows are no longer in the specs."""
         for span in self._spans.values():
-            yield from self._table.slice(*span).to_pylist()
+            yield ConversationRecord(self._table.slice(*span).to_pylist())
 
 
-def settling(rows: list[Row], request: PreparedRequest) -> Attempt | None:
-    """The attempt that decided a request: its answer if it has one, else the last failure."""
-    mine = [row for row in rows if row["request_key"] == str(request.key)]
-    if not mine:
-        return None
-    row = max(mine, key=lambda row: (_answered(row), row["sent_at"]))
-    return _attempt(row, first_sent_at=min(row["sent_at"] for row in mine))
+class ConversationRecord:
+    """The attempts of one conversation, and what the tools gave that they called."""
+
+    def __init__(self, rows: list[Row]) -> None:
+        self.attempts = [row for row in rows if row["tool_name"] is None]
+        self.tool_runs = [row for row in rows if row["tool_name"] is not None]
+        self._attempts = _by_request(self.attempts)
+        self._tool_runs = _by_request(self.tool_runs)
+
+    def settled(self, request: PreparedRequest) -> Attempt | None:
+        """The attempt that decided a request: its answer if it has one, else the last failure."""
+        mine = self._attempts[str(request.key)]
+        if not mine:
+            return None
+        row = max(mine, key=lambda row: (_answered(row), row["sent_at"]))
+        return _attempt(row, first_sent_at=min(row["sent_at"] for row in mine))
+
+    def results(self, request: PreparedRequest) -> dict[str, RecordedResult]:
+        """What the tools gave that its answer called, by the calls' ids."""
+        return {
+            row["tool_call_id"]: RecordedResult(row["result"], row["error_message"] is not None)
+            for row in self._tool_runs[str(request.key)]
+        }
+
+
+def _by_request(rows: list[Row]) -> defaultdict[str, list[Row]]:
+    found: defaultdict[str, list[Row]] = defaultdict(list)
+    for row in rows:
+        found[row["request_key"]].append(row)
+    return found
 
 
 def _answered(row: Row) -> bool:
@@ -79,4 +104,5 @@ def _attempt(row: Row, *, first_sent_at: datetime) -> Attempt:
         provider_request_id=row["provider_request_id"],
         first_sent_at=first_sent_at,
         finished_at=row["finished_at"] or row["sent_at"],
+        provider_cost_usd=row["provider_cost_usd"],
     )

@@ -1,18 +1,45 @@
 """Walk a conversation through the answers that are on record, exactly as the live run did."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
 from minference_core.errors import ErrorClass
-from minference_core.requests.outcome import Attempt, Meaning, interpret
+from minference_core.requests.outcome import Attempt, Meaning
 from minference_core.requests.prepare import PreparedRequest, prepare
-from minference_core.threads import Conversation, apply, judge, next_request
+from minference_core.threads import (
+    ChatMessage,
+    Conversation,
+    ToolResult,
+    Verdict,
+    apply,
+    judge,
+    next_request,
+    results_without_running,
+)
 
-__all__ = ["Recorded", "Step", "replay", "stamped", "step_from"]
+__all__ = ["Answer", "RecordedResult", "Records", "Step", "known_results", "replay", "stamped"]
 
-Recorded = Callable[[PreparedRequest], Attempt | None]
+
+@dataclass(frozen=True, slots=True)
+class RecordedResult:
+    """What a tool gave when it was run; `content` is JSON."""
+
+    content: str
+    is_error: bool
+
+
+class Records(Protocol):
+    """What is on record of requests."""
+
+    def settled(self, request: PreparedRequest, /) -> Attempt | None:
+        """The attempt that settled a request; None if there is none."""
+        ...
+
+    def results(self, request: PreparedRequest, /) -> Mapping[str, RecordedResult]:
+        """What the tools gave that its answer called, by the calls' ids."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +52,9 @@ class Step:
         attempt: The attempt that settled it; None where there is none on record.
         after: The conversation afterwards; the one that was sent when there is no answer.
         error: What was wrong with the answer, or that there was none.
-        json_object: The valid object in a structured reply.
+        json_object: The valid object in a reply that was to hold one.
+        reply_message: What the model said, as it stands in the thread.
+        waits_for_tools: Whether the answer calls tools whose results are not on record.
     """
 
     request: PreparedRequest
@@ -35,11 +64,70 @@ class Step:
     message: str | None = None
     meaning: Meaning | None = None
     json_object: Any = None
+    reply_message: ChatMessage | None = None
+    waits_for_tools: bool = False
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether nothing is wrong with it, and nothing missing."""
+        return self.attempt is not None and self.after.failed is None and not self.waits_for_tools
 
 
-def replay(conversation: Conversation, recorded: Recorded) -> Iterator[Step]:
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """
+    An attempt that settled a request, read.
+
+    Attributes:
+        sent: The conversation that was sent, with the time it really was.
+        verdict: Of its reply; None where it holds none.
+    """
+
+    request: PreparedRequest
+    attempt: Attempt
+    sent: Conversation
+    meaning: Meaning
+    verdict: Verdict | None
+
+    @classmethod
+    def of(cls, request: PreparedRequest, attempt: Attempt) -> "Answer":
+        sent = stamped(request.conversation, attempt.first_sent_at)
+        meaning = request.interpret(attempt)
+        verdict = None if meaning.reply is None else judge(sent.thread, meaning.reply)
+        return cls(request, attempt, sent, meaning, verdict)
+
+    def step(self, results: Sequence[ToolResult] = ()) -> Step:
+        """
+        What it makes of the conversation.
+
+        Args:
+            results: What the calls of the reply gave, in their order.
+        """
+        meaning, verdict = self.meaning, self.verdict
+        if meaning.reply is None or verdict is None:
+            failed = replace(self.sent, failed=meaning.error)
+            return Step(self.request, self.attempt, failed, meaning.error, meaning.message, meaning)
+        after = apply(
+            self.sent,
+            meaning.reply,
+            at=self.attempt.finished_at,
+            results=results,
+            verdict=verdict,
+            wire=self.request.dialect,
+        )
+        error, message = verdict.error, verdict.message
+        if error is None and after.failed is not None:
+            most = self.sent.thread.max_steps
+            error, message = after.failed, f"not at its end after max_steps={most} replies: raise it"
+        said = after.thread.history[len(self.sent.thread.history)]
+        return Step(self.request, self.attempt, after, error, message, meaning, verdict.json_object, said)
+
+
+def replay(conversation: Conversation, records: Records) -> Iterator[Step]:
     """
     Every request of the conversation that was settled, then the next one that was not, if any.
+
+    It ends, too, with an answer whose tools have not all been run.
 
     Raises:
         Unsupported: The conversation cannot be written for its provider.
@@ -47,25 +135,45 @@ def replay(conversation: Conversation, recorded: Recorded) -> Iterator[Step]:
     now = conversation
     while (ready := next_request(now, at=now.thread.created_at)) is not None:
         request = prepare(ready)
-        attempt = recorded(request)
+        attempt = records.settled(request)
         if attempt is None:
             yield Step(request, None, ready)
             return
-        step = step_from(request, attempt)
+        answer = Answer.of(request, attempt)
+        results = _all_results(answer, records)
+        if results is None:
+            yield Step(request, attempt, answer.sent, meaning=answer.meaning, waits_for_tools=True)
+            return
+        step = answer.step(results)
         yield step
         now = step.after
 
 
-def step_from(request: PreparedRequest, attempt: Attempt) -> Step:
-    """What an attempt makes of the conversation that was sent."""
-    sent = stamped(request.conversation, attempt.first_sent_at)
-    meaning = interpret(sent.thread.llm_config.client, attempt)
-    if meaning.reply is None:
-        failed = replace(sent, failed=meaning.error)
-        return Step(request, attempt, failed, meaning.error, meaning.message, meaning)
-    verdict = judge(sent.thread, meaning.reply)
-    after = apply(sent, meaning.reply, at=attempt.finished_at, verdict=verdict)
-    return Step(request, attempt, after, verdict.error, verdict.message, meaning, verdict.json_object)
+def known_results(answer: Answer, records: Records) -> dict[str, ToolResult]:
+    """The results of an answer's calls that are on record, by the calls' ids."""
+    reply = answer.meaning.reply
+    if reply is None or not reply.tool_calls:
+        return {}
+    recorded = records.results(answer.request)
+    return {
+        call.call_id: ToolResult(call=call, content=found.content, is_error=found.is_error)
+        for call in reply.tool_calls
+        if (found := recorded.get(call.call_id)) is not None
+    }
+
+
+def _all_results(answer: Answer, records: Records) -> list[ToolResult] | None:
+    """The result of every call of an answer, in order; None if one is not on record."""
+    reply, verdict = answer.meaning.reply, answer.verdict
+    if reply is None or verdict is None or not reply.tool_calls:
+        return []
+    known = known_results(answer, records)
+    settled = results_without_running(answer.sent.thread, reply, verdict)
+    found = [
+        result or known.get(call.call_id) for call, result in zip(reply.tool_calls, settled, strict=True)
+    ]
+    complete = [result for result in found if result is not None]
+    return complete if len(complete) == len(found) else None
 
 
 def stamped(conversation: Conversation, at: datetime) -> Conversation:

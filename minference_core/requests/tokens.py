@@ -37,6 +37,24 @@ _OTHER_BYTES_PER_TOKEN = 2.5
 # gpt-4-0613 format (OpenAI cookbook, "How to count tokens with tiktoken").
 _TOKENS_PER_MESSAGE = 3
 _TOKENS_PER_REPLY = 3
+# The most that Anthropic counts for a picture that need not be scaled, 1568 pixels on the longer side
+# (platform.claude.com/docs/en/build-with-claude/vision: "approximately 1,600 tokens"); OpenAI's 765 for
+# 1024 by 1024 pixels in high detail is less. How large a picture is cannot be seen in its address.
+_TOKENS_PER_IMAGE = 1600
+_IMAGES = ("image", "image_url", "input_image")
+# Fields whose text is read by the model. Signatures and encrypted reasoning are not: they are longer than
+# the tokens that they stand for.
+_WORDS = (
+    "content",
+    "text",
+    "tool_calls",
+    "function",
+    "name",
+    "arguments",
+    "output",
+    "thinking",
+    "summary",
+)
 
 Counter = Callable[[Sequence[str]], int]
 
@@ -46,26 +64,30 @@ def estimate_prompt_tokens(body: JsonObject, count: Counter | None = None) -> in
     Tokens a provider will read for this body.
 
     Args:
-        body: A Chat Completions or Messages body.
+        body: A Chat Completions, Responses or Messages body.
         count: Tokens in some texts together; the best one at hand when left out.
     """
-    messages = body.get("messages") or []
-    texts = [text for message in messages for text in _texts(message.get("content"))]
-    texts += _texts(body.get("system"))
+    said = body.get("messages") or body.get("input") or []
+    messages = [{"content": said}] if isinstance(said, str) else said
+    found = _Found()
+    found.read([*messages, {"content": body.get("system")}, {"content": body.get("instructions")}])
     extra = [
         orjson.dumps(body[field]).decode()
-        for field in ("response_format", "output_config", "tools")
+        for field in ("response_format", "output_config", "text", "structured_outputs", "tools")
         if field in body
     ]
     return (
-        (count or token_counter())([*texts, *extra]) + _TOKENS_PER_MESSAGE * len(messages) + _TOKENS_PER_REPLY
+        (count or token_counter())([*found.texts, *extra])
+        + _TOKENS_PER_IMAGE * found.images
+        + _TOKENS_PER_MESSAGE * len(messages)
+        + _TOKENS_PER_REPLY
     )
 
 
 def max_output_tokens(body: JsonObject) -> int:
     """The most tokens the reply can have, which is how providers count a request before it is answered."""
-    limit = body.get("max_completion_tokens") or body.get("max_tokens") or 0
-    return int(limit) * int(body.get("n") or 1)
+    limits = (body.get(field) for field in ("max_completion_tokens", "max_output_tokens", "max_tokens"))
+    return int(next((limit for limit in limits if limit), 0)) * int(body.get("n") or 1)
 
 
 @lru_cache(maxsize=1)
@@ -99,11 +121,27 @@ def _cached(url: str) -> bool:
     return (Path(folder) / name).is_file()
 
 
-def _texts(content: Any) -> list[str]:
-    if isinstance(content, str):
-        return [content]
-    if isinstance(content, list):
-        return [
-            part["text"] for part in content if isinstance(part, dict) and isinstance(part.get("text"), str)
-        ]
-    return []
+class _Found:
+    """What is in messages to be read: texts, and images, whose data are none."""
+
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+        self.images = 0
+
+    def read(self, value: Any) -> None:
+        """Messages, blocks, parts and items of all providers, and what they are in."""
+        if isinstance(value, list):
+            for inner in value:
+                self.read(inner)
+        if not isinstance(value, dict):
+            return
+        if value.get("type") in _IMAGES:
+            self.images += 1
+            return
+        for field in _WORDS:
+            if isinstance(inner := value.get(field), str):
+                self.texts.append(inner)
+            else:
+                self.read(inner)
+        if isinstance(made := value.get("input"), dict):  # the arguments of a call on Anthropic
+            self.texts.append(orjson.dumps(made).decode())

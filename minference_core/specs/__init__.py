@@ -5,6 +5,7 @@ from minference_core.specs.conversations import ConversationMaker, read_conversa
 from minference_core.specs.generations import Generations
 from minference_core.specs.reader import RowProblem, SpecReport, SpecRow, inspect_specs, read_rows
 from minference_core.specs.source import EPOCH, Partition, SpecDefaults, SpecSource, spec_files
+from minference_core.specs.tools import ToolSet, tools_of
 
 __all__ = [
     "EPOCH",
@@ -18,8 +19,10 @@ __all__ = [
     "SpecRow",
     "SpecSource",
     "ThreadSpec",
+    "ToolSet",
     "inspect_specs",
     "read_conversations",
     "read_rows",
     "spec_files",
+    "tools_of",
 ]

@@ -21,10 +21,11 @@ from pydantic import (
 )
 
 from minference_core import ids
-from minference_core.threads import Client, ReasoningEffort, ResponseFormat
+from minference_core.threads import Api, Client, ImageInput, LLMConfig, ReasoningEffort, ResponseFormat
+from minference_core.threads.config import config_problem
 from minference_core.tools import check_schema
 
-__all__ = ["META_PREFIX", "SPEC_COLUMNS", "SpecMessage", "ThreadSpec", "explain"]
+__all__ = ["CONFIG_COLUMNS", "META_PREFIX", "SPEC_COLUMNS", "SpecMessage", "ThreadSpec", "explain"]
 
 META_PREFIX = "meta_"
 _MOST_TOKENS = 10_000_000  # more than any model writes
@@ -69,6 +70,9 @@ _WRITTEN_BY_US = frozenset(
     {"model", "messages", "system", "max_tokens", "max_completion_tokens", "n", "stream"}
 )
 
+_WITH_TOOLS = ("auto_tools", "workflow")
+_WITH_OUTPUT = ("structured_output", "tool")
+
 JsonObject = Annotated[dict[str, JsonValue], BeforeValidator(_parsed_object)]
 JsonSchema = Annotated[JsonObject, AfterValidator(_schema)]
 ExtraBody = Annotated[JsonObject, AfterValidator(_not_ours)]
@@ -78,8 +82,28 @@ NonEmpty = Annotated[str, Field(min_length=1)]
 def _without_nulls(value: object) -> object:
     """A Parquet struct has every field in every row; the ones a message does not use are null."""
     if isinstance(value, dict):
-        return {name: item for name, item in value.items() if item is not None}
+        return {name: item for name, item in value.items() if item is not None and item != []}
     return value
+
+
+def _parsed_list(value: object) -> object:
+    """A list, or the same written as JSON."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return ids.parse_json(value)
+    except ValueError as exc:
+        raise ValueError(f"not valid JSON: {exc}") from exc
+
+
+class SpecCall(BaseModel):
+    """A call that an assistant message of the history asks for."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    id: NonEmpty
+    name: NonEmpty
+    arguments: JsonObject
 
 
 class SpecMessage(BaseModel):
@@ -87,8 +111,23 @@ class SpecMessage(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    role: Literal["user", "assistant"]
-    content: NonEmpty
+    role: Literal["user", "assistant", "tool"]
+    content: str = ""
+    images: tuple[ImageInput, ...] | None = None
+    tool_calls: Annotated[tuple[SpecCall, ...], BeforeValidator(_parsed_list)] | None = None
+    tool_call_id: NonEmpty | None = None
+
+    @model_validator(mode="after")
+    def _says_what_its_role_can(self) -> Self:
+        if not self.content and not self.tool_calls and not self.images:
+            raise ValueError("it says nothing: set content")
+        if self.images and self.role != "user":
+            raise ValueError("only a user message shows images")
+        if self.tool_calls and self.role != "assistant":
+            raise ValueError("only an assistant message has tool_calls")
+        if (self.role == "tool") != (self.tool_call_id is not None):
+            raise ValueError("tool_call_id goes with role tool, and says which call it is the result of")
+        return self
 
 
 HistoryMessage = Annotated[SpecMessage, BeforeValidator(_without_nulls)]
@@ -103,6 +142,7 @@ class ThreadSpec(BaseModel):
     prompt: NonEmpty | None = None
     user_turns: Annotated[tuple[NonEmpty, ...], Field(min_length=1)] | None = None
     messages: Annotated[tuple[HistoryMessage, ...], Field(min_length=1)] | None = None
+    images: Annotated[tuple[ImageInput, ...], Field(min_length=1)] | None = None
     system_prompt: NonEmpty | None = None
     client: Client
     model: NonEmpty
@@ -118,6 +158,9 @@ class ThreadSpec(BaseModel):
     output_schema: JsonSchema | None = None
     samples: Annotated[int, Field(ge=1, le=10_000)] = 1
     max_steps: Annotated[int, Field(ge=1, le=10_000)] = 10
+    max_repairs: Annotated[int, Field(ge=0, le=100)] = 1
+    use_cache: bool = True
+    api: Api | None = None
     extra_body: ExtraBody | None = None
     meta: dict[str, Any] = Field(default_factory=dict)
 
@@ -135,28 +178,98 @@ class ThreadSpec(BaseModel):
         if self.prompt is None and self.user_turns is None:
             if self.messages is None:
                 raise ValueError("nothing to say: set one of prompt, user_turns and messages")
-            if self.messages[-1].role != "user":
+            if self.messages[-1].role == "assistant":
                 raise ValueError(
                     "messages ends with the assistant: add the next user turn in prompt or user_turns"
                 )
         return self
 
     @model_validator(mode="after")
-    def _format_can_be_served(self) -> Self:
-        if self.tools is not None or self.forced_output is not None:
-            raise ValueError("tools and forced_output are not served yet: leave them null")
-        if self.response_format == "structured_output" and self.output_schema is None:
-            raise ValueError("response_format is structured_output: set output_schema to a JSON schema")
+    def _shows_images_to_somebody(self) -> Self:
+        if self.images and self.prompt is None and self.user_turns is None:
+            raise ValueError("images go with prompt or user_turns: in a history, put them into messages")
+        return self
+
+    @model_validator(mode="after")
+    def _has_what_its_format_needs(self) -> Self:
+        form = self.response_format
+        if self.tools is not None and form not in _WITH_TOOLS:
+            raise ValueError(f"tools are for response_format {' and '.join(_WITH_TOOLS)}: {form} takes none")
+        if self.tools is None and form in _WITH_TOOLS:
+            raise ValueError(f"response_format is {form}: set tools to names that the dataset registers")
+        if self.forced_output is not None and self.output_schema is not None:
+            raise ValueError("forced_output and output_schema are both set: keep one")
+        wants_output = form in _WITH_OUTPUT
+        has_output = self.forced_output is not None or self.output_schema is not None
+        if wants_output and not has_output:
+            raise ValueError(
+                f"response_format is {form}: set output_schema to a JSON schema, or forced_output to the "
+                f"name of a tool that the dataset registers"
+            )
+        if self.forced_output is not None and not wants_output:
+            raise ValueError(f"forced_output is for response_format {' and '.join(_WITH_OUTPUT)}, not {form}")
+        return self
+
+    @model_validator(mode="after")
+    def _calls_have_results(self) -> Self:
+        waiting: set[str] = set()
+        for place, message in enumerate(self.messages or ()):
+            if message.tool_call_id is not None and message.tool_call_id not in waiting:
+                raise ValueError(
+                    f"messages[{place}] is the result of {message.tool_call_id!r}, which no call before it is"
+                )
+            if message.role != "tool" and waiting:
+                raise ValueError(
+                    f"messages[{place}] comes before the results of {', '.join(sorted(waiting))}"
+                )
+            waiting.discard(message.tool_call_id or "")
+            waiting.update(call.id for call in message.tool_calls or ())
+        if waiting:
+            raise ValueError(f"messages ends without the results of {', '.join(sorted(waiting))}")
+        return self
+
+    @model_validator(mode="after")
+    def _names_each_tool_once(self) -> Self:
+        names = self.tools or ()
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if self.response_format == "auto_tools" and twice:
+            raise ValueError(f"tools names {', '.join(twice)} more than once: name each tool once")
+        return self
+
+    @model_validator(mode="after")
+    def _workflow_can_end(self) -> Self:
+        if self.response_format != "workflow" or self.tools is None:
+            return self
+        if self.user_turns is not None and len(self.user_turns) > 1:
+            raise ValueError("a workflow is one turn: use prompt, or response_format auto_tools")
+        if len(self.tools) > self.max_steps:
+            raise ValueError(
+                f"the workflow has {len(self.tools)} tools and max_steps is {self.max_steps}: raise it"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _model_takes_it(self) -> Self:
+        problem = config_problem({name: getattr(self, name) for name in CONFIG_COLUMNS})
+        if problem is not None:
+            raise ValueError(f"column {problem}")
         return self
 
 
+CONFIG_COLUMNS = tuple(sorted(set(LLMConfig.model_fields) & set(ThreadSpec.model_fields)))
 SPEC_COLUMNS = frozenset(ThreadSpec.model_fields) - {"meta"}
 
 _REMEDIES: Mapping[str, str] = {
     "thread_key": "give every row a non-empty key that is unique in its partition",
     "prompt": "set it to the user's words, or leave it null and use user_turns or messages",
     "user_turns": "a list of non-empty texts, or null",
-    "messages": "a list of {role, content}, role user or assistant; instructions go into system_prompt",
+    "messages": "a list of {role, content}, role user, assistant or tool; instructions go into system_prompt",
+    "images": "a list of http addresses, data URIs or bytes of JPEG, PNG, GIF or WebP, or null",
+    "tools": "a list of names that the dataset's tools module registers, in order, or null",
+    "forced_output": "the name of one tool that the dataset's tools module registers, or null",
+    "max_repairs": "a whole number from 0 to 100",
+    "use_cache": "true or false, or null",
+    "api": f"one of {', '.join(get_args(Api))}, or null",
     "client": f"one of {', '.join(get_args(Client))}, in the row or in the dataset's defaults",
     "model": "name the model, in the row or in the dataset's defaults",
     "max_tokens": "a whole number of tokens from 1",
@@ -175,7 +288,14 @@ _REMEDIES: Mapping[str, str] = {
 
 def explain(error: ValidationError) -> str:
     """Every problem of a row: column, value, what is wrong and what to do."""
-    return "; ".join(_sentence(detail) for detail in error.errors(include_url=False))
+    details = error.errors(include_url=False)
+    # Of a list whose items are wrong, pydantic says besides that it is too short.
+    wrong_inside = {detail["loc"][0] for detail in details if len(detail["loc"]) > 1}
+    return "; ".join(
+        _sentence(detail)
+        for detail in details
+        if not (detail["type"] == "too_short" and detail["loc"][0] in wrong_inside)
+    )
 
 
 def _sentence(detail: Any) -> str:

@@ -10,11 +10,18 @@ from typing import Any, TypeVar
 
 from minference_core import ids
 from minference_core.entities import Entity
-from minference_core.specs.columns import ThreadSpec
+from minference_core.specs.columns import CONFIG_COLUMNS, SpecMessage, ThreadSpec
 from minference_core.specs.reader import SpecRow, read_rows
 from minference_core.specs.source import SpecSource
-from minference_core.threads import ChatMessage, ChatThread, Conversation, LLMConfig, SystemPrompt
-from minference_core.tools import StructuredTool
+from minference_core.threads import (
+    CalledTool,
+    ChatMessage,
+    ChatThread,
+    Conversation,
+    LLMConfig,
+    SystemPrompt,
+)
+from minference_core.tools import CallableTool, StructuredTool
 
 __all__ = ["ConversationMaker", "read_conversations"]
 
@@ -43,19 +50,32 @@ class ConversationMaker:
     def __init__(self, source: SpecSource) -> None:
         self._partition = source.partition
         self._generation = source.generation
+        self._tools = source.tools
         self._shared: dict[object, Any] = {}
 
     def conversations(self, spec: ThreadSpec) -> Iterator[Conversation]:
         """One conversation per sample, as given: nothing said yet."""
-        said = [self._message(spec, n, m.role, m.content) for n, m in enumerate(spec.messages or ())]
+        called = {call.id: call.name for message in spec.messages or () for call in message.tool_calls or ()}
+        said = [
+            self._message(spec, n, **_said(message, called)) for n, message in enumerate(spec.messages or ())
+        ]
         turns = spec.user_turns or ((spec.prompt,) if spec.prompt is not None else ())
-        upcoming = tuple(self._message(spec, len(said) + n, "user", text) for n, text in enumerate(turns))
+        upcoming = tuple(
+            self._message(
+                spec, len(said) + n, role="user", content=text, images=spec.images if n == 0 else None
+            )
+            for n, text in enumerate(turns)
+        )
         fields: dict[str, Any] = {
             "llm_config": self._config(spec),
             "system_prompt": self._prompt(spec.system_prompt),
-            "forced_output": self._output(spec.output_schema),
+            "forced_output": self._output(spec),
+            "tools": [self._tool(name) for name in spec.tools or ()],
             "history": said,
             "new_message": upcoming[0].content if upcoming else None,
+            "new_images": upcoming[0].images if upcoming else None,
+            "max_steps": spec.max_steps,
+            "max_repairs": spec.max_repairs,
             "name": spec.thread_key,
         }
         for sample in range(spec.samples):
@@ -72,23 +92,29 @@ class ConversationMaker:
                 upcoming=upcoming,
             )
 
-    def _message(self, spec: ThreadSpec, position: int, role: str, content: str) -> ChatMessage:
+    def _message(self, spec: ThreadSpec, position: int, **fields: Any) -> ChatMessage:
         return ChatMessage.cold(
             lineage_id=self._lineage("message", spec.thread_key, position),
             created_at=self._partition.instant,
-            role=role,
-            content=content,
+            **fields,
         )
 
     def _config(self, spec: ThreadSpec) -> LLMConfig:
-        names = set(LLMConfig.model_fields) & set(ThreadSpec.model_fields)
-        return self._share(LLMConfig, {name: getattr(spec, name) for name in sorted(names)})
+        return self._share(LLMConfig, {name: getattr(spec, name) for name in CONFIG_COLUMNS})
 
     def _prompt(self, text: str | None) -> SystemPrompt | None:
         return None if text is None else self._share(SystemPrompt, {"content": text})
 
-    def _output(self, schema: dict[str, Any] | None) -> StructuredTool | None:
-        return None if schema is None else self._share(StructuredTool, _named_output(schema))
+    def _output(self, spec: ThreadSpec) -> CallableTool | StructuredTool | None:
+        if spec.forced_output is not None:
+            return self._tool(spec.forced_output)
+        if spec.output_schema is None:
+            return None
+        return self._share(StructuredTool, _named_output(spec.output_schema))
+
+    def _tool(self, name: str) -> CallableTool | StructuredTool:
+        kind, fields = self._tools.tools[name]
+        return self._share(kind, fields)
 
     def _share(self, kind: type[E], fields: Mapping[str, Any]) -> E:
         """The one entity of this content in the partition; its lineage follows from the content."""
@@ -100,6 +126,33 @@ class ConversationMaker:
 
     def _lineage(self, *names: str | int) -> Any:
         return ids.lineage_id(self._partition.instant, self._partition.dataset, self._partition.key, *names)
+
+
+def _said(message: SpecMessage, called: Mapping[str, str]) -> dict[str, Any]:
+    """
+    A message of the history as the fields of an entity.
+
+    Args:
+        called: The tool that each call of the history is of.
+    """
+    fields: dict[str, Any] = {"role": message.role, "content": message.content, "images": message.images}
+    if message.tool_call_id is not None:
+        name = called[message.tool_call_id]
+        return {**fields, "oai_tool_call_id": message.tool_call_id, "tool_name": name}
+    calls = [
+        CalledTool(call_id=call.id, name=call.name, arguments=call.arguments)
+        for call in message.tool_calls or ()
+    ]
+    if not calls:
+        return fields
+    first, *others = calls
+    return {
+        **fields,
+        "tool_name": first.name,
+        "tool_call": first.arguments,
+        "oai_tool_call_id": first.call_id,
+        "more_tool_calls": others or None,
+    }
 
 
 def _named_output(schema: dict[str, Any]) -> dict[str, Any]:

@@ -15,6 +15,8 @@ from pydantic import ValidationError
 from minference_core.errors import SpecError
 from minference_core.specs.columns import META_PREFIX, SPEC_COLUMNS, ThreadSpec, explain
 from minference_core.specs.source import SpecSource, spec_files
+from minference_core.specs.tools import ToolSet
+from minference_core.tools import StructuredTool
 
 __all__ = ["RowProblem", "SpecReport", "SpecRow", "inspect_specs", "read_rows"]
 
@@ -22,8 +24,10 @@ _ROWS_AT_A_TIME = 1_000
 _UNREADABLE = "\0unreadable"  # no Parquet column is called that
 # Defaults that are meant for the default client's model, and would be another's undoing.
 _OF_THE_CLIENT = frozenset(
-    {"model", "temperature", "top_p", "seed", "stop", "reasoning_effort", "extra_body"}
+    {"model", "temperature", "top_p", "seed", "stop", "reasoning_effort", "extra_body", "api"}
 )
+# And those that are meant for the default format.
+_OF_THE_FORMAT = frozenset({"tools", "forced_output", "output_schema"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +72,13 @@ def read_rows(source: SpecSource) -> Iterator[SpecRow]:
         SpecError: The folder is missing or empty, or a file is unreadable, empty, or has a column
             nobody knows; the message names the file.
     """
-    defaults = source.defaults.model_dump(exclude_none=True)
+    defaults = source.defaults.model_dump(exclude_none=True, exclude={"tools_module"})
+    tools = source.tools
     taken: dict[str, str] = {}
     for path in spec_files(source.folder):
         with _opened(path) as file:
             for row, record in enumerate(_records(path, file), start=1):
-                yield _row(path.name, row, record, defaults, taken)
+                yield _row(path.name, row, record, defaults, taken, tools)
 
 
 def inspect_specs(source: SpecSource) -> SpecReport:
@@ -160,7 +165,12 @@ def _row_by_itself(batch: pa.RecordBatch) -> dict[str, Any]:
 
 
 def _row(
-    file: str, row: int, record: dict[str, Any], defaults: dict[str, Any], taken: dict[str, str]
+    file: str,
+    row: int,
+    record: dict[str, Any],
+    defaults: dict[str, Any],
+    taken: dict[str, str],
+    tools: ToolSet,
 ) -> SpecRow:
     given = {name: value for name, value in record.items() if value is not None and value != []}
     meta = {name: given.pop(name) for name in list(given) if name.startswith(META_PREFIX)}
@@ -173,10 +183,14 @@ def _row(
         return bad(given[_UNREADABLE])
     if given.get("client", defaults.get("client")) != defaults.get("client"):
         defaults = {name: value for name, value in defaults.items() if name not in _OF_THE_CLIENT}
+    if given.get("response_format", defaults.get("response_format")) != defaults.get("response_format"):
+        defaults = {name: value for name, value in defaults.items() if name not in _OF_THE_FORMAT}
     try:
         spec = ThreadSpec.model_validate({**defaults, **given, "meta": meta})
     except ValidationError as exc:
         return bad(explain(exc))
+    if (problem := _tool_problem(spec, tools)) is not None:
+        return bad(problem)
     if spec.thread_key in taken:
         return bad(
             f"column thread_key is {spec.thread_key!r}: already used in {taken[spec.thread_key]} "
@@ -184,3 +198,24 @@ def _row(
         )
     taken[spec.thread_key] = f"{file} row {row}"
     return SpecRow(file, row, spec)
+
+
+def _tool_problem(spec: ThreadSpec, tools: ToolSet) -> str | None:
+    """Why the tools that a row names cannot be used; None if they can."""
+    named = [(f"tools[{place}]", name) for place, name in enumerate(spec.tools or ())]
+    if spec.forced_output is not None:
+        named.append(("forced_output", spec.forced_output))
+    there = ", ".join(tools.tools) or "none: name its module in tools_module"
+    for column, name in named:
+        if tools.kind(name) is None:
+            return (
+                f"column {column} is {name!r}: the dataset registers no tool of that name (there are {there})"
+            )
+    if spec.response_format == "structured_output" and spec.forced_output is not None:
+        kind = tools.kind(spec.forced_output)
+        if kind is not StructuredTool:
+            return (
+                f"column forced_output is {spec.forced_output!r}: that is a function, and structured_output "
+                f"takes a schema (use response_format tool)"
+            )
+    return None

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, JsonValue
 
 from minference_core import ids
 from minference_core.errors import SpecError
+from minference_core.specs.tools import NO_TOOLS, ToolSet, tools_of
 
 __all__ = ["EPOCH", "Partition", "SpecDefaults", "SpecSource", "spec_files"]
 
@@ -30,7 +31,12 @@ class Partition:
 
 
 class SpecDefaults(BaseModel):
-    """What a dataset says for every row whose column is absent or null; same names as the columns."""
+    """
+    What a dataset says for every row whose column is absent or null; same names as the columns.
+
+    Attributes:
+        tools_module: The Python module that lists the dataset's tools; no column, so no row can name one.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -44,10 +50,16 @@ class SpecDefaults(BaseModel):
     stop: tuple[str, ...] | None = None
     reasoning_effort: str | None = None
     response_format: str | None = None
+    tools: tuple[str, ...] | None = None
+    forced_output: str | None = None
     output_schema: str | dict[str, JsonValue] | None = None
     samples: int | None = None
     max_steps: int | None = None
+    max_repairs: int | None = None
+    use_cache: bool | None = None
+    api: str | None = None
     extra_body: str | dict[str, JsonValue] | None = None
+    tools_module: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +81,18 @@ class SpecSource:
         """The same while neither a file nor a default changes."""
         files = [[path.name, path.stat().st_size, _digest(path)] for path in spec_files(self.folder)]
         defaults = self.defaults.model_dump(mode="json", exclude_none=True)
-        return str(ids.hash_uuid("specs", files, defaults, self.generation))
+        tools = [self.tools.fingerprint] if self.defaults.tools_module else []
+        return str(ids.hash_uuid("specs", files, defaults, self.generation, *tools))
+
+    @property
+    def tools(self) -> ToolSet:
+        """
+        The dataset's tools.
+
+        Raises:
+            ConfigError: Its module cannot be imported, or lists something else.
+        """
+        return tools_of(self.defaults.tools_module) if self.defaults.tools_module else NO_TOOLS
 
 
 def spec_files(folder: Path) -> list[Path]:

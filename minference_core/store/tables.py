@@ -143,6 +143,12 @@ _COLUMNS: dict[str, dict[str, pa.DataType]] = {
         "uncertain": _BOOL,
         "run_id": _TEXT,
         "generation": _INT,
+        "accepted_prediction_tokens?": _INT,
+        "rejected_prediction_tokens?": _INT,
+        "audio_tokens?": _INT,
+        "prompt_audio_tokens?": _INT,
+        "service_tier?": _TEXT,
+        "provider_cost_usd?": _DOLLARS,
     },
     "tool_run": {
         "id": _UUID,

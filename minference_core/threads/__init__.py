@@ -3,6 +3,15 @@
 from minference_core.threads.config import Api, Client, LLMClient, LLMConfig, ReasoningEffort, ResponseFormat
 from minference_core.threads.images import Image, ImageInput
 from minference_core.threads.json_text import json_in, parse_json_string
+from minference_core.threads.judging import (
+    ToolResult,
+    Verdict,
+    check_call,
+    failed_call,
+    is_cut_off,
+    judge,
+    results_without_running,
+)
 from minference_core.threads.messages import (
     CalledTool,
     CarriedReasoning,
@@ -15,16 +24,7 @@ from minference_core.threads.messages import (
 from minference_core.threads.outputs import GeneratedJsonObject, usage_of
 from minference_core.threads.reply import FinishReason, Reply, TokenUsage, ToolCall
 from minference_core.threads.thread import ChatThread, Tool
-from minference_core.threads.turns import (
-    Conversation,
-    ToolResult,
-    Verdict,
-    apply,
-    check_call,
-    is_cut_off,
-    judge,
-    next_request,
-)
+from minference_core.threads.turns import Conversation, apply, has_news, next_request
 
 __all__ = [
     "Api",
@@ -54,10 +54,13 @@ __all__ = [
     "Verdict",
     "apply",
     "check_call",
+    "failed_call",
+    "has_news",
     "is_cut_off",
     "json_in",
     "judge",
     "next_request",
     "parse_json_string",
+    "results_without_running",
     "usage_of",
 ]

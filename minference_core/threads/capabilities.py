@@ -1,84 +1,89 @@
 """
-Which model takes what: data, by prefix of the model's name.
+What a model takes in a request, as far as that differs between models.
 
-A model nobody has listed gets the newest family's rules, the strictest: better a field left out or
-refused here than a 400 from a provider. Sources: the `openai` 3.54 and `anthropic` 2.12 SDKs' type
-files and the providers' model pages as of November 2026.
+Which model takes what is `families.py`. A config can correct it for a model that is not listed there, or
+not rightly, with `capabilities`: the fields of `Capabilities` by name.
 """
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from functools import lru_cache
+from typing import Any, ClassVar, Literal
 
-__all__ = ["Capabilities", "capabilities"]
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+
+from minference_core.errors import Unsupported
+
+__all__ = ["ALL_EFFORTS", "Api", "Capabilities", "ReasoningEffort", "overridden"]
+
+Api = Literal["chat", "responses"]
+ReasoningEffort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
+
+ALL_EFFORTS: tuple[ReasoningEffort, ...] = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Capabilities:
-    """What one model takes in a request."""
+    """
+    What one model takes in a request.
 
-    sampling: bool = True  # temperature and top_p
-    temperature_with_top_p: bool = True  # both in one request
+    Attributes:
+        apis: Which of OpenAI's APIs serve it.
+        max_completion_tokens: Chat Completions calls the limit that, and not `max_tokens`.
+        developer_role: Instructions are the developer's, not the system's.
+        sampling: When it takes temperature and top_p.
+        temperature_with_top_p: Whether it takes both in one request.
+        efforts: What `reasoning_effort` may be; empty for a model that does not reason by effort.
+        reasons_unasked: Whether it may think when nothing is said of it.
+        thinking_off: How Claude is told not to think; None where it cannot be, or does not unasked.
+        forced_calls: Whether it can be made to call one tool; else that tool is all it is offered.
+        thinking: How Claude is told to think: by effort, or with a budget of tokens.
+        structured_output: Whether a schema can bind its reply.
+        tools_with_effort: Whether Chat Completions takes function tools along with reasoning.
+        prefill: Whether it goes on from a last assistant message.
+    """
+
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
+
+    apis: tuple[Api, ...] = ("chat",)
+    max_completion_tokens: bool = False
+    developer_role: bool = False
+    sampling: Literal["always", "without_reasoning", "never"] = "always"
+    temperature_with_top_p: bool = True
     penalties: bool = True
     stop: bool = True
     seed: bool = True
-    reasoning_effort: bool = False
+    efforts: tuple[ReasoningEffort, ...] = ()
+    reasons_unasked: bool = False
+    thinking_off: Literal["disabled", "between_tools"] | None = None
+    forced_calls: bool = True
+    thinking: tuple[Literal["adaptive", "budget"], ...] = ()
+    verbosity: bool = False
     structured_output: bool = True
-    tools_with_effort: bool = True  # function tools in a request that also asks for reasoning
-    prefill: bool = False  # goes on from a last assistant message
+    tools_with_effort: bool = True
+    prefill: bool = False
 
 
-_OPENAI_NEWEST = Capabilities(
-    sampling=False, penalties=False, stop=False, reasoning_effort=True, tools_with_effort=False
-)
-_OPENAI_REASONING = replace(_OPENAI_NEWEST, tools_with_effort=True)
-_CLAUDE_4_6 = Capabilities(penalties=False, seed=False, reasoning_effort=True, temperature_with_top_p=False)
-_CLAUDE_NEWEST = replace(_CLAUDE_4_6, sampling=False)
-_CLAUDE_4_5 = replace(_CLAUDE_4_6, reasoning_effort=False, prefill=True)
-_CLAUDE_OLD = replace(_CLAUDE_4_5, structured_output=False, temperature_with_top_p=True)
-_OPEN_SERVER = Capabilities(reasoning_effort=True)  # passes on what the model behind it takes
+def overridden(known: Capabilities, corrections: Mapping[str, Any]) -> Capabilities:
+    """
+    What is known of a model, corrected.
 
-# The longest matching prefix wins; "" is the model nobody has listed.
-_BY_PREFIX: dict[str, dict[str, Capabilities]] = {
-    "openai": {
-        "": _OPENAI_NEWEST,
-        "gpt-3.5": Capabilities(structured_output=False),
-        "gpt-4": Capabilities(structured_output=False),
-        "gpt-4o": Capabilities(),
-        "gpt-4.": Capabilities(),
-        "chatgpt-4o": Capabilities(),
-        "ft:gpt-3.5": Capabilities(structured_output=False),
-        "ft:gpt-4": Capabilities(),
-        "o1": _OPENAI_REASONING,
-        "o3": _OPENAI_REASONING,
-        "o4": _OPENAI_REASONING,
-        "gpt-5": _OPENAI_REASONING,
-        "gpt-5.": _OPENAI_NEWEST,
-        "gpt-5.1": _OPENAI_REASONING,
-        "gpt-5.2": _OPENAI_REASONING,
-        "gpt-5.3": _OPENAI_REASONING,
-    },
-    "anthropic": {
-        "": _CLAUDE_NEWEST,
-        "claude-2": _CLAUDE_OLD,
-        "claude-3": _CLAUDE_OLD,
-        "claude-sonnet-4-": _CLAUDE_OLD,
-        "claude-opus-4-": _CLAUDE_OLD,
-        "claude-opus-4-1": _CLAUDE_4_5,
-        "claude-opus-4-5": replace(_CLAUDE_4_5, reasoning_effort=True),
-        "claude-opus-4-6": _CLAUDE_4_6,
-        "claude-opus-4-7": _CLAUDE_NEWEST,
-        "claude-opus-4-8": _CLAUDE_NEWEST,
-        "claude-sonnet-4-5": _CLAUDE_4_5,
-        "claude-sonnet-4-6": _CLAUDE_4_6,
-        "claude-haiku-4-5": _CLAUDE_4_5,
-    },
-    "vllm": {"": replace(_OPEN_SERVER, prefill=True)},
-    "litellm": {"": replace(_OPEN_SERVER, prefill=True)},
-    "openrouter": {"": _OPEN_SERVER},
-}
+    Raises:
+        Unsupported: Something in `corrections` is no field of `Capabilities`, or no value of it.
+    """
+    said = {name: corrections.get(name, getattr(known, name)) for name in _NAMES}
+    try:
+        return _adapter().validate_python({**said, **corrections})
+    except ValidationError as exc:
+        first = exc.errors()[0]
+        name = ".".join(map(str, first["loc"]))
+        problem = f"{name}: {first['msg']}"
+        raise Unsupported("capabilities", problem, f"there are {', '.join(_NAMES)}") from None
 
 
-def capabilities(client: str, model: str | None) -> Capabilities:
-    """What `model` takes when `client` serves it."""
-    families = _BY_PREFIX[client]
-    name = model or ""
-    return families[max((prefix for prefix in families if name.startswith(prefix)), key=len)]
+_NAMES = tuple(field.name for field in fields(Capabilities))
+
+
+@lru_cache(maxsize=1)
+def _adapter() -> TypeAdapter[Capabilities]:
+    return TypeAdapter(Capabilities)

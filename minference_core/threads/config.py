@@ -1,17 +1,32 @@
 """Which model answers, and how it is asked to."""
 
+from collections.abc import Mapping
 from enum import StrEnum
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, JsonValue, model_validator
 
 from minference_core.entities import Entity
+from minference_core.errors import Unsupported
+from minference_core.threads.capabilities import Api, ReasoningEffort
+from minference_core.threads.settings import (
+    DEFAULT_MAX_TOKENS,
+    DEFAULT_TEMPERATURE,
+    check_served,
+    check_settings,
+)
 
-__all__ = ["Api", "Client", "LLMClient", "LLMConfig", "ReasoningEffort", "ResponseFormat"]
+__all__ = [
+    "Api",
+    "Client",
+    "LLMClient",
+    "LLMConfig",
+    "ReasoningEffort",
+    "ResponseFormat",
+    "config_problem",
+]
 
 Client = Literal["openai", "anthropic", "vllm", "litellm", "openrouter"]  # those that are served
-Api = Literal["chat", "responses"]
-ReasoningEffort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
 
 Penalty = Annotated[float, Field(ge=-2, le=2)]
 
@@ -43,8 +58,9 @@ class LLMConfig(Entity):
     """
     One way of asking one model.
 
-    A sampling setting that is None is left to the provider. What a model does not take is refused
-    when its request is built, with the field's name (`threads/capabilities.py`).
+    A sampling setting that is None is left to the provider. What its client or model does not take is
+    refused when a config is made or forked, with the field's name and what to do (`threads/settings.py`).
+    Edits of single fields may pass through what is refused; it is then when the request is built that it is.
 
     Attributes:
         max_tokens: The most tokens of one reply.
@@ -64,6 +80,8 @@ class LLMConfig(Entity):
         provider_routing: OpenRouter's `provider`: which providers it may choose from, and how.
         reasoner: Ask OpenAI's model as a reasoning model whatever its name; the effort is
             `reasoning_effort`, or medium.
+        capabilities: What the model takes, where that is not known of its name or is wrong: fields of
+            `Capabilities` (`threads/capabilities.py`), as {"efforts": ["low", "high"], "stop": true}.
         extra_body: Merged into the request as it is, for what a provider offers and is not named here.
     """
 
@@ -71,8 +89,8 @@ class LLMConfig(Entity):
 
     client: LLMClient
     model: Annotated[str, Field(min_length=1)] | None = None
-    max_tokens: Annotated[int, Field(ge=1)] = 400
-    temperature: Annotated[float, Field(ge=0, le=2)] | None = 0.0
+    max_tokens: Annotated[int, Field(ge=1)] = DEFAULT_MAX_TOKENS
+    temperature: Annotated[float, Field(ge=0, le=2)] | None = DEFAULT_TEMPERATURE
     top_p: Annotated[float, Field(gt=0, le=1)] | None = None
     seed: int | None = None
     stop: list[str] | None = None
@@ -91,14 +109,33 @@ class LLMConfig(Entity):
     api_version: Literal["2023-06-01", "2026-10-21"] | None = None
     response_format: ResponseFormat = ResponseFormat.text
     use_cache: bool = True
+    capabilities: dict[str, JsonValue] | None = None
     extra_body: dict[str, JsonValue] | None = None
 
     @model_validator(mode="after")
     def _client_can(self) -> Self:
-        if self.client == LLMClient.azure_openai:
-            raise ValueError("client azure_openai is not served: use openai with OPENAI_BASE_URL")
-        if self.client == LLMClient.anthropic and self.response_format == ResponseFormat.json_object:
-            raise ValueError("anthropic has no response_format json_object: use structured_output")
-        if self.reasoner and self.client != LLMClient.openai:
-            raise ValueError(f"reasoner is OpenAI's: for {self.client} set reasoning_effort alone")
+        check_served(self.__dict__)
+        if not self.is_cold and self.cold_snapshot is None:  # neither read back nor edited, but made
+            check_settings(self.__dict__)
         return self
+
+
+def config_problem(fields: Mapping[str, Any]) -> Unsupported | None:
+    """
+    What is wrong with a config of these fields, before there is one.
+
+    Args:
+        fields: As those of `LLMConfig`; the ones left out have its defaults, and others are ignored.
+
+    Returns:
+        Which field its client or model does not take, and what to do; None if all are taken.
+    """
+    given = {name: fields[name] for name in LLMConfig.model_fields if name in fields}
+    try:
+        check_settings({**_DEFAULTS, **given})
+    except Unsupported as exc:
+        return exc
+    return None
+
+
+_DEFAULTS = {name: field.default for name, field in LLMConfig.model_fields.items()}

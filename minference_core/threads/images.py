@@ -96,6 +96,4 @@ def _media_type(picture: bytes) -> MediaType:
             return media_type
     if picture[:4] == b"RIFF" and picture[8:12] == b"WEBP":
         return "image/webp"
-    raise ValueError(
-        f"it is none of {', '.join(get_args(MediaType))}: convert it, or set media_type"
-    )
+    raise ValueError(f"it is none of {', '.join(get_args(MediaType))}: convert it, or set media_type")

@@ -38,5 +38,8 @@ def usage_of(reply: Reply, **bookkeeping: Any) -> Usage | None:
         accepted_prediction_tokens=used.accepted_prediction_tokens,
         rejected_prediction_tokens=used.rejected_prediction_tokens,
         audio_tokens=used.audio_tokens,
+        prompt_audio_tokens=used.prompt_audio_tokens,
         reasoning_tokens=used.reasoning_tokens,
+        service_tier=used.service_tier,
+        provider_cost_usd=None if used.provider_cost_usd is None else float(used.provider_cost_usd),
     )

@@ -16,9 +16,11 @@ class TokenUsage:
 
     Attributes:
         prompt_tokens: Everything read, cached parts included, whichever way the provider counts.
-        cache_creation_1h_tokens: Of `cache_creation_tokens`, those to be kept for an hour, which cost more.
+        cache_creation_1h_tokens: Of `cache_creation_tokens`, those to be kept for long, which cost more: an
+            hour at Anthropic, twelve at OpenAI.
         audio_tokens: Of the completion.
-        service_tier: Which of its tiers the provider served it in.
+        prompt_audio_tokens: Of the prompt.
+        service_tier: Which of its tiers the provider served it in; Anthropic's faster inference is `fast`.
         provider_cost_usd: What the provider itself says that it cost.
     """
 

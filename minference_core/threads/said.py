@@ -13,9 +13,10 @@ from typing import Any
 
 from minference_core import ids
 from minference_core.threads.config import LLMClient
+from minference_core.threads.images import Image
 from minference_core.threads.messages import CalledTool, ChatMessage, MessageRole
 
-__all__ = ["AnsweredCall", "Said", "said"]
+__all__ = ["AnsweredCall", "Reader", "Said", "said"]
 
 # What stands for a result that is not on record: the run that would have made it was cut off.
 _NO_RESULT = '{"error": "no result is on record"}'
@@ -42,31 +43,54 @@ class AnsweredCall:
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """One message; an assistant's calls have their results with them, so that nothing can come between."""
+    """
+    One message; an assistant's calls have their results with them, so that nothing can come between.
+
+    Attributes:
+        carried: The reply in the words of the wire format it is to be sent in, to be sent instead of these.
+    """
 
     role: MessageRole
     text: str
     calls: tuple[AnsweredCall, ...] = ()
+    images: tuple[Image, ...] = ()
+    carried: tuple[Mapping[str, Any], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reader:
+    """Who is to read the messages: ids and carried reasoning mean something to some, and not to others."""
+
+    client: LLMClient
+    model: str | None
+    wire: str
 
 
 def said(
-    history: Sequence[ChatMessage], *, client: LLMClient, new_message: str | None, use_history: bool
+    history: Sequence[ChatMessage],
+    *,
+    reader: Reader,
+    new_message: str | None,
+    new_images: Sequence[Image] | None,
+    use_history: bool,
 ) -> list[Said]:
     """
     The messages that go out.
 
     Args:
         history: Everything said so far.
-        client: Who is to take it.
+        reader: Who is to take it.
         new_message: What comes after it, unless the history ends with a user who still waits for an answer.
+        new_images: What it shows.
         use_history: False leaves out everything before the last user message.
     """
     waits = bool(history) and history[-1].role == MessageRole.user
-    asked = None if new_message is None or waits else Said(MessageRole.user, new_message)
+    is_new = not waits and (new_message is not None or bool(new_images))
     if not use_history:
-        history = _last_turn(history) if asked is None else ()
-    messages = list(_paired(history, _Ids(keeps_any=client not in _PARTICULAR)))
-    return messages if asked is None else [*messages, asked]
+        history = () if is_new else _last_turn(history)
+    messages = list(_paired(history, reader, _Ids(keeps_any=reader.client not in _PARTICULAR)))
+    asked = Said(MessageRole.user, new_message or "", images=tuple(new_images or ()))
+    return [*messages, asked] if is_new else messages
 
 
 def _last_turn(history: Sequence[ChatMessage]) -> Sequence[ChatMessage]:
@@ -74,32 +98,74 @@ def _last_turn(history: Sequence[ChatMessage]) -> Sequence[ChatMessage]:
     return history[questions[-1] :] if questions else history
 
 
-def _paired(history: Sequence[ChatMessage], call_ids: "_Ids") -> Iterator[Said]:
+def _paired(history: Sequence[ChatMessage], reader: Reader, call_ids: "_Ids") -> Iterator[Said]:
     left = deque(history)
     while left:
         message = left.popleft()
         results: list[ChatMessage] = []
         while message.role == MessageRole.assistant and left and left[0].role == MessageRole.tool:
             results.append(left.popleft())
-        if message.role == MessageRole.tool:
-            yield _without_call(message)
-        else:
-            calls = tuple(_answered(call, results, call_ids) for call in message.calls)
-            yield Said(message.role, message.content, calls)
+        match message.role:
+            case MessageRole.tool:
+                yield _without_call(message)
+            case MessageRole.assistant:
+                yield _reply(message, results, reader, call_ids)
+            case role:
+                images = tuple(message.images or ()) if role == MessageRole.user else ()
+                yield Said(role, message.content, images=images)
         yield from map(_without_call, results)
 
 
-def _answered(call: CalledTool, results: list[ChatMessage], call_ids: "_Ids") -> AnsweredCall:
+def _reply(message: ChatMessage, results: list[ChatMessage], reader: Reader, call_ids: "_Ids") -> Said:
+    """What an assistant said, and its calls with their results, which are taken out of `results`."""
+    paired = [(call, _result_of(call, results)) for call in message.calls]
+    carried = _carried(message, reader, call_ids) if all(result for _, result in paired) else ()
+    calls = tuple(_answered(call, result, call_ids, keep=bool(carried)) for call, result in paired)
+    return Said(message.role, message.content, calls, carried=carried)
+
+
+def _carried(message: ChatMessage, reader: Reader, call_ids: "_Ids") -> tuple[Mapping[str, Any], ...]:
+    """The reply as it came, where that still means something and its calls can keep their ids."""
+    carried, calls = message.carried, message.calls
+    if carried is None or (carried.wire, carried.model) != (reader.wire, reader.model):
+        return ()
+    if message.parent_id is not None:  # somebody has edited it since it came
+        return ()
+    if not call_ids.are_free([call.call_id for call in calls]):
+        return ()
+    named = [(part.get(_CALLED_BY[part["type"]]), part.get("name")) for part in _calls_in(carried.parts)]
+    if named and named != [(call.call_id, call.name) for call in calls]:
+        return ()
+    return tuple(carried.parts)
+
+
+# Where a wire format's part that is a call has its id. OpenRouter's parts are the reasoning alone.
+_CALLED_BY = {"tool_use": "id", "function_call": "call_id"}
+
+
+def _calls_in(parts: Sequence[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
+    return (part for part in parts if part.get("type") in _CALLED_BY)
+
+
+def _result_of(call: CalledTool, results: list[ChatMessage]) -> ChatMessage | None:
     """Take the result of a call out of those that came after it."""
     mine = (at for at, one in enumerate(results) if (one.oai_tool_call_id or "") == call.call_id)
     at = next(mine, None)
-    found = None if at is None else results.pop(at)
+    return None if at is None else results.pop(at)
+
+
+def _answered(call: CalledTool, result: ChatMessage | None, call_ids: "_Ids", *, keep: bool) -> AnsweredCall:
+    """
+    Args:
+        keep: The id and the name stay as the provider itself gave them.
+    """
+    name = call.name if keep else _NOT_IN_A_NAME.sub("_", call.name)[:_LONGEST_NAME] or "unknown_tool"
     return AnsweredCall(
-        call_id=call_ids.legal(call.call_id, call.name),
-        name=_NOT_IN_A_NAME.sub("_", call.name)[:_LONGEST_NAME] or "unknown_tool",
+        call_id=call_ids.kept(call.call_id) if keep else call_ids.legal(call.call_id, call.name),
+        name=name,
         arguments=call.arguments,
-        result=_NO_RESULT if found is None else found.content,
-        is_error=found is None or found.is_error,
+        result=_NO_RESULT if result is None else result.content,
+        is_error=result is None or result.is_error,
     )
 
 
@@ -114,6 +180,14 @@ class _Ids:
     def __init__(self, *, keeps_any: bool) -> None:
         self._keeps_any = keeps_any
         self._taken: set[str] = set()
+
+    def are_free(self, call_ids: Sequence[str]) -> bool:
+        """Whether all can be sent as they are, each for a call of its own."""
+        return all(call_ids) and len({*call_ids} - self._taken) == len(call_ids)
+
+    def kept(self, call_id: str) -> str:
+        self._taken.add(call_id)
+        return call_id
 
     def legal(self, call_id: str, name: str) -> str:
         chosen, nth = call_id, 0

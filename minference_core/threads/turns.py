@@ -7,34 +7,23 @@ same versions of the same answers.
 """
 
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from minference_core import ids
 from minference_core.errors import ErrorClass
 from minference_core.threads.config import ResponseFormat
-from minference_core.threads.json_text import check_depth, json_in
-from minference_core.threads.messages import CalledTool, ChatMessage, MessageRole
-from minference_core.threads.outputs import usage_of
-from minference_core.threads.reply import Reply, ToolCall
+from minference_core.threads.judging import ToolResult, Verdict, is_cut_off, judge
+from minference_core.threads.messages import ChatMessage, MessageRole
+from minference_core.threads.new_messages import complaint, first_said, reply_message, result_message
+from minference_core.threads.reply import Reply
 from minference_core.threads.thread import ChatThread
-from minference_core.tools import CallableTool, StructuredTool
 
-__all__ = [
-    "Conversation",
-    "ToolResult",
-    "Verdict",
-    "apply",
-    "check_call",
-    "is_cut_off",
-    "judge",
-    "next_request",
-]
+__all__ = ["Conversation", "apply", "has_news", "next_request"]
 
-_JSON_FORMATS = (ResponseFormat.json_beg, ResponseFormat.json_object)
+# Formats that ask for JSON or for one call: the model can be told that its reply is not that.
+_MENDABLE = frozenset(ResponseFormat) - {ResponseFormat.text, ResponseFormat.auto_tools}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +35,9 @@ class Conversation:
         thread: Its latest version, cold.
         upcoming: What the user will still say, in order; where it is empty, the thread's `new_message`.
         turn: User messages that have been put to the model so far, from 0.
+        step: Replies to the last of them so far.
+        repairs: Of these, the ones that were not what was asked for, after which it was asked again.
+        goes_on: Whether the turn wants another reply: to the results of calls, or in place of an invalid one.
         failed: Why it ended early; None while it goes on and when it is complete.
         asker: Tells apart those who ask the same of one version: the warm object in the library.
     """
@@ -56,26 +48,11 @@ class Conversation:
     thread: ChatThread
     upcoming: tuple[ChatMessage, ...] = ()
     turn: int = 0
+    step: int = 0
+    repairs: int = 0
+    goes_on: bool = False
     failed: ErrorClass | None = None
     asker: UUID | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
-    """Whether a reply is what was asked for, and the object in it if one was."""
-
-    error: ErrorClass | None = None
-    message: str | None = None
-    json_object: Any = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ToolResult:
-    """What running a call gave: `content` is JSON, and goes to the model as it is."""
-
-    call: ToolCall
-    content: str
-    is_error: bool = False
 
 
 def next_request(conversation: Conversation, *, at: datetime) -> Conversation | None:
@@ -86,24 +63,40 @@ def next_request(conversation: Conversation, *, at: datetime) -> Conversation | 
         at: When it is sent, UTC; stamps the version that the user's next message makes.
     """
     thread, upcoming = conversation.thread, conversation.upcoming
-    if conversation.failed is not None or _is_finished(thread):
+    if conversation.failed is not None:
         return None
-    if not upcoming and thread.new_message is not None:
-        upcoming = (_first_said(thread, at=at),)
-    elif thread.history and thread.history[-1].role != MessageRole.assistant:
-        return replace(conversation, turn=max(1, conversation.turn))
-    elif not upcoming:
-        return conversation if _goes_on(thread) else None
+    if conversation.goes_on:
+        return conversation
+    if _is_finished(thread):
+        return None
+    if not conversation.step:
+        if not upcoming and has_news(thread):
+            upcoming = (first_said(thread, at=at),)
+        elif thread.history and thread.history[-1].role != MessageRole.assistant:
+            return replace(conversation, turn=max(1, conversation.turn))
+        elif not upcoming and _waits_for_more(thread):
+            return conversation
+    if not upcoming:
+        return None
     return replace(
         conversation,
-        thread=thread.evolve(at=at, history=[*thread.history, upcoming[0]], new_message=None),
+        thread=thread.evolve(
+            at=at, history=[*thread.history, upcoming[0]], new_message=None, new_images=None
+        ),
         upcoming=upcoming[1:],
         turn=conversation.turn + 1,
+        step=0,
+        repairs=0,
     )
 
 
-def _goes_on(thread: ChatThread) -> bool:
-    """Whether a thread that ends with a reply is asked again: for the calls that are still missing."""
+def has_news(thread: ChatThread) -> bool:
+    """Whether the user is about to say something."""
+    return thread.new_message is not None or bool(thread.new_images)
+
+
+def _waits_for_more(thread: ChatThread) -> bool:
+    """Whether a thread that was given with a reply at its end is asked again: for calls still missing."""
     if not thread.history:
         return False
     match thread.llm_config.response_format:
@@ -118,96 +111,6 @@ def _is_finished(thread: ChatThread) -> bool:
     return thread.llm_config.response_format == ResponseFormat.workflow and thread.forced_tool is None
 
 
-def _first_said(thread: ChatThread, *, at: datetime) -> ChatMessage:
-    """The thread's new message as an entity, born with the version that says it."""
-    return ChatMessage.cold(
-        lineage_id=ids.prefixed_uuid(thread.lineage_id, "user", thread.id),
-        created_at=max(at, thread.created_at),
-        role=MessageRole.user,
-        content=thread.new_message,
-        chat_thread_id=thread.id,
-        parent_message_uuid=thread.history[-1].id if thread.history else None,
-    )
-
-
-def judge(thread: ChatThread, reply: Reply) -> Verdict:
-    """Hold a reply against what its thread asked for."""
-    if reply.finish == "refusal":
-        return Verdict(error=ErrorClass.REFUSAL, message=reply.text or "the model declined to answer")
-    if reply.finish == "content_filter":
-        return Verdict(error=ErrorClass.CONTENT_FILTER, message="the provider's filter ended the reply")
-    if reply.finish == "length":
-        limit = thread.llm_config.max_tokens
-        return Verdict(error=ErrorClass.TRUNCATED, message=f"cut off at max_tokens={limit}: raise it")
-    match thread.llm_config.response_format:
-        case ResponseFormat.tool | ResponseFormat.workflow:
-            return _judge_forced_call(thread, reply)
-        case ResponseFormat.auto_tools if reply.tool_calls:
-            return Verdict(json_object=reply.tool_calls[0].arguments)
-    if not reply.text:
-        return Verdict(error=ErrorClass.INVALID_OUTPUT, message="the reply is empty")
-    if thread.llm_config.response_format == ResponseFormat.structured_output:
-        return _judge_structured(thread, reply.text)
-    if thread.llm_config.response_format in _JSON_FORMATS:
-        return _judge_json(thread, reply.text)
-    return Verdict()
-
-
-def _judge_structured(thread: ChatThread, text: str) -> Verdict:
-    try:
-        value = ids.parse_json(text)
-        check_depth(value)
-    except ValueError as exc:
-        return Verdict(error=ErrorClass.INVALID_OUTPUT, message=f"the reply is not JSON: {exc}")
-    tool = thread.forced_output
-    problem = tool.problem_with(value) if isinstance(tool, StructuredTool) else None
-    if problem is not None:
-        return Verdict(error=ErrorClass.INVALID_OUTPUT, message=problem)
-    return Verdict(json_object=value)
-
-
-def _judge_json(thread: ChatThread, text: str) -> Verdict:
-    # A reply that was begun for the model goes on where that left off, perhaps within the JSON.
-    if thread.use_prefill:
-        with suppress(ValueError):
-            return Verdict(json_object=json_in(thread.prefill + text))
-    try:
-        return Verdict(json_object=json_in(text))
-    except ValueError as exc:
-        return Verdict(error=ErrorClass.INVALID_OUTPUT, message=f"the reply is not JSON: {exc}")
-
-
-def _judge_forced_call(thread: ChatThread, reply: Reply) -> Verdict:
-    wanted = thread.forced_tool.name if thread.forced_tool is not None else ""
-    call = next((call for call in reply.tool_calls if call.name == wanted), None)
-    if call is None:
-        called = ", ".join(call.name for call in reply.tool_calls) or "nothing"
-        message = f"the reply calls {called}, not the tool {wanted}"
-        return Verdict(error=ErrorClass.INVALID_OUTPUT, message=message)
-    problem = check_call(thread, call)
-    if problem is not None:
-        return Verdict(error=ErrorClass.INVALID_OUTPUT, message=problem, json_object=call.arguments)
-    return Verdict(json_object=call.arguments)
-
-
-def is_cut_off(verdict: Verdict) -> bool:
-    """Whether a reply ended before it was whole, so that what it asks for must not be done."""
-    return verdict.error in (ErrorClass.REFUSAL, ErrorClass.CONTENT_FILTER, ErrorClass.TRUNCATED)
-
-
-def check_call(thread: ChatThread, call: ToolCall) -> str | None:
-    """Why a call cannot be carried out; None if it can be tried."""
-    if call.problem is not None:
-        return call.problem
-    tool = thread.offered_tool(call.name)
-    if tool is None:
-        offered = ", ".join(tool.name for tool in thread.offered_tools)
-        return f"there is no tool {call.name}: there are {offered}"
-    if isinstance(tool, StructuredTool) and tool.post_validate_schema:
-        return tool.problem_with(call.arguments)
-    return None
-
-
 def apply(
     conversation: Conversation,
     reply: Reply,
@@ -215,30 +118,68 @@ def apply(
     at: datetime,
     results: Sequence[ToolResult] = (),
     verdict: Verdict | None = None,
+    wire: str = "",
 ) -> Conversation:
     """
     The conversation after `reply`: its messages, and one more version.
 
-    A reply that is not what was asked for is kept all the same, and ends the conversation:
-    further turns would be paid for and built on it.
+    A reply that is not what was asked for is kept all the same. The model is told and asked again while
+    the thread allows it; else the conversation ends: further turns would be paid for and built on it.
 
     Args:
         at: When the reply arrived, UTC.
         results: What its calls gave, in their order.
         verdict: What `judge` says of the reply, from a caller who has asked already.
+        wire: The wire format it came in, for what has to be sent back in the same.
     """
     thread, verdict = conversation.thread, verdict or judge(conversation.thread, reply)
     at = max(at, thread.created_at)
-    said = _reply_message(conversation, reply, at=at)
-    answers = [_result_message(thread, said, result, at=at) for result in results]
+    asker = () if conversation.asker is None else (str(conversation.asker),)
+    said = reply_message(thread, reply, told_apart_by=(conversation.generation, *asker), at=at, wire=wire)
+    answers = [result_message(thread, said, result, at=at) for result in results]
     changes: dict[str, Any] = {"history": [*thread.history, said, *answers]}
     if not is_cut_off(verdict) and _step_is_done(thread, results):
         changes["workflow_step"] = (thread.workflow_step or 0) + 1
+    mends = _can_mend(conversation, verdict)
+    if mends and not answers:  # the result of a call says by itself what was wrong with it
+        changes["history"].append(complaint(thread, said, verdict, at=at))
+    return _onward(conversation, thread.evolve(at=at, **changes), reply, verdict, mends=mends)
+
+
+def _onward(
+    conversation: Conversation, thread: ChatThread, reply: Reply, verdict: Verdict, *, mends: bool
+) -> Conversation:
+    """Where the conversation stands, with its thread after a reply."""
+    step = conversation.step + 1
+    failed = None if mends else verdict.error
+    goes_on = failed is None and (mends or _wants_more(thread, reply))
+    if goes_on and step >= thread.max_steps:
+        failed, goes_on = ErrorClass.MAX_STEPS, False
     return replace(
         conversation,
-        thread=thread.evolve(at=at, **changes),
-        failed=verdict.error,
+        thread=thread,
+        step=step,
+        repairs=conversation.repairs + mends,
+        goes_on=goes_on,
+        failed=failed,
     )
+
+
+def _wants_more(thread: ChatThread, reply: Reply) -> bool:
+    """Whether a reply that is in order is not the turn's last."""
+    match thread.llm_config.response_format:
+        case ResponseFormat.auto_tools:
+            return bool(reply.tool_calls)
+        case ResponseFormat.workflow:
+            return not _is_finished(thread)
+    return False
+
+
+def _can_mend(conversation: Conversation, verdict: Verdict) -> bool:
+    thread = conversation.thread
+    if verdict.error != ErrorClass.INVALID_OUTPUT or thread.llm_config.response_format not in _MENDABLE:
+        return False
+    return conversation.repairs < thread.max_repairs and conversation.step + 1 < thread.max_steps
 
 
 def _step_is_done(thread: ChatThread, results: Sequence[ToolResult]) -> bool:
@@ -246,60 +187,3 @@ def _step_is_done(thread: ChatThread, results: Sequence[ToolResult]) -> bool:
     if thread.llm_config.response_format != ResponseFormat.workflow or thread.forced_tool is None:
         return False
     return any(result.call.name == thread.forced_tool.name and not result.is_error for result in results)
-
-
-def _reply_message(conversation: Conversation, reply: Reply, *, at: datetime) -> ChatMessage:
-    thread = conversation.thread
-    asker = () if conversation.asker is None else (str(conversation.asker),)
-    lineage = ids.prefixed_uuid(thread.lineage_id, "reply", thread.id, conversation.generation, *asker)
-    return ChatMessage.cold(
-        lineage_id=lineage,
-        created_at=at,
-        role=MessageRole.assistant,
-        content=reply.text,
-        reasoning=reply.reasoning,
-        finish_reason=reply.finish_reason,
-        chat_thread_id=thread.id,
-        parent_message_uuid=thread.history[-1].id if thread.history else None,
-        usage=usage_of(reply, lineage_id=ids.prefixed_uuid(lineage, "usage"), created_at=at),
-        **_called_fields(thread, reply.tool_calls),
-    )
-
-
-def _called_fields(thread: ChatThread, calls: Sequence[ToolCall]) -> dict[str, Any]:
-    if not calls:
-        return {}
-    first, *others = calls
-    return {
-        **_tool_fields(thread, first),
-        "tool_call": first.arguments,
-        "more_tool_calls": [
-            CalledTool(call_id=call.call_id, name=call.name, arguments=call.arguments) for call in others
-        ]
-        or None,
-    }
-
-
-def _tool_fields(thread: ChatThread, call: ToolCall) -> dict[str, Any]:
-    """Which tool a message is about."""
-    fields: dict[str, Any] = {"tool_name": call.name, "oai_tool_call_id": call.call_id}
-    tool = thread.offered_tool(call.name)
-    if tool is not None:
-        fields["tool_uuid"] = tool.id
-        fields["tool_type"] = "Callable" if isinstance(tool, CallableTool) else "Structured"
-    return fields
-
-
-def _result_message(
-    thread: ChatThread, asked: ChatMessage, result: ToolResult, *, at: datetime
-) -> ChatMessage:
-    return ChatMessage.cold(
-        lineage_id=ids.prefixed_uuid(thread.lineage_id, "result", asked.id, result.call.call_id),
-        created_at=at,
-        role=MessageRole.tool,
-        content=result.content,
-        is_error=result.is_error,
-        chat_thread_id=thread.id,
-        parent_message_uuid=asked.id,
-        **_tool_fields(thread, result.call),
-    )

@@ -204,7 +204,7 @@ def test_folders_that_belong_to_nothing_are_named(type_in: Type, data: Path) -> 
 
         assert code == 0
         assert f"2026-11-1 is no partition of {DATASET}; there are 2026-11-16 to " in said
-        assert "suport_replies is of no dataset; there are review_labels, support_replies" in said
+        assert "suport_replies is of no dataset; there are order_desk, review_labels, support_replies" in said
 
 
 @pytest.fixture
@@ -271,7 +271,7 @@ def test_the_doctor_makes_nothing(
     code, said = type_in("doctor")
 
     assert code == 0, said
-    assert "definitions load review_labels, support_replies" in said
+    assert "definitions load order_desk, review_labels, support_replies" in said
     assert list(tmp_path.iterdir()) == []
 
 

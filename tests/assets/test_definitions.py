@@ -8,7 +8,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-DATASETS = ("review_labels", "support_replies")
+DATASETS = ("order_desk", "review_labels", "support_replies")
 ROOT = Path(__file__).resolve().parents[2]
 
 

@@ -20,6 +20,7 @@ def table(path: Path, *rows: tuple[str, int, str | None, str | None, str]) -> Pa
                 "error_class": name,
                 "error_message": message,
                 "client": client,
+                "tool_name": None,
             }
             for lineage, minute, name, message, client in rows
         ]

@@ -133,7 +133,7 @@ def test_every_provider_answers_text_schemas_and_several_turns(
 
     report = made.run()
 
-    assert (report.threads, report.complete, report.turns, report.failures) == (15, 15, 25, {})
+    assert (report.threads, report.complete, report.replies, report.failures) == (15, 15, 25, {})
     assert sum(served(tmp_path / "log").values()) == 25
     assert all(row["prompt_tokens"] > 0 for row in made.exchange_rows())
 
@@ -381,6 +381,6 @@ def test_a_partly_answered_conversation_goes_on_where_it_was(
     plan = made.plan()
     report = asyncio.run(made.answer())
 
-    assert any("of 3 turns are answered" in reason for reason in plan.reasons)
-    assert (report.complete, report.turns) == (8, 24)
+    assert any("replies on record: " in reason for reason in plan.reasons)
+    assert (report.complete, report.replies) == (8, 24)
     assert sum(served(tmp_path / "log").values()) == 24

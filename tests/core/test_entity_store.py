@@ -16,6 +16,7 @@ from minference_core.entities import Entity, EntityRegistry
 from minference_core.lineage import EntityStore
 from minference_core.threads import (
     CalledTool,
+    CarriedReasoning,
     ChatMessage,
     ChatThread,
     GeneratedJsonObject,
@@ -72,7 +73,9 @@ def _message() -> ChatMessage:
     return ChatMessage(
         role="assistant",
         content="",
+        images=[b"\x89PNG\r\n\x1a\n", "https://example.com/a.png"],
         reasoning="hm",
+        carried=CarriedReasoning(wire="messages", model="m", parts=[{"type": "thinking", "signature": "s"}]),
         finish_reason="tool_calls",
         author_uuid=uuid4(),
         tool_name="add",
@@ -85,7 +88,9 @@ def _message() -> ChatMessage:
         is_error=True,
         chat_thread_id=uuid4(),
         parent_message_uuid=uuid4(),
-        usage=Usage(model="gpt-4.1-mini-2025", prompt_tokens=3, completion_tokens=2**40),
+        usage=Usage(
+            model="gpt-4.1-mini-2025", prompt_tokens=3, completion_tokens=2**40, provider_cost_usd=0.1
+        ),
     )
 
 
@@ -126,14 +131,15 @@ KINDS: dict[str, Callable[[], Entity]] = {
     "a message with all that it can have": _message,
     "a message with nothing": lambda: ChatMessage(role="user", content=""),
     "a config": lambda: LLMConfig(
-        client="anthropic",
-        model="claude-sonnet-4-5",
+        client="vllm",
+        model="own/model",
         max_tokens=2**40,
         temperature=None,
         top_p=0.1,
         seed=-(2**70),
         stop=["a", ""],
         reasoning_effort="high",
+        chat_template_kwargs={"enable_thinking": False},
         extra_body={"x": {"y": [1.5, None]}},
     ),
     "a config without a model": lambda: LLMConfig(client="openai", temperature=0.1),

@@ -10,9 +10,10 @@ import pytest
 
 from minference_core.engine import Progress
 from minference_core.errors import JournalError, PlanOutdated
-from minference_core.requests import step_from
+from minference_core.requests import Answer as ReadAnswer
 from tests.conftest import Pipeline, specs, write_specs
 from tests.core.hostile import Answer, http, server
+from tests.core.hostile_bodies import output_text, response
 
 Make = Callable[..., Pipeline]
 ODD = b"topic 0."
@@ -52,6 +53,20 @@ def odd_one_out(odd: bytes) -> Answer:
         ),
         pytest.param(http('{"error": {"code": 403, "message": "no"}}'), "not_found", id="a 403 inside a 200"),
         pytest.param(http("", status="403 Forbidden"), "not_found", id="a 403 of one row"),
+        pytest.param(
+            http('{"error": {"code": "invalid_prompt", "message": "no"}}'),
+            "bad_request",
+            id="a word for a 400 inside a 200",
+        ),
+        pytest.param(
+            http('{"error": {"code": "gremlins"}}'), "undecodable", id="an unknown error inside a 200"
+        ),
+        pytest.param(http(reply(cost=float("nan"))), None, id="a cost that is no number"),
+        pytest.param(http(reply(cost=1e30)), None, id="an absurd cost"),
+        pytest.param(http(json.dumps(response(output_text("fine")))), None, id="an answer of the other API"),
+        pytest.param(
+            http(json.dumps(response(status="queued"))), "undecodable", id="an answer that is not there yet"
+        ),
     ],
 )
 def test_an_odd_answer_is_one_threads_affair_and_the_store_takes_it(
@@ -179,12 +194,14 @@ def test_an_error_in_one_worker_keeps_the_answers_that_are_on_their_way(
         time.sleep(0 if ODD in body else 0.5)
         return http(reply())
 
-    def breaks(request: Any, attempt: Any) -> Any:
-        if ODD in request.body:
-            raise RuntimeError("a bug of ours")
-        return step_from(request, attempt)
+    class Breaks:
+        @staticmethod
+        def of(request: Any, attempt: Any) -> ReadAnswer:
+            if ODD in request.body:
+                raise RuntimeError("a bug of ours")
+            return ReadAnswer.of(request, attempt)
 
-    monkeypatch.setattr("minference_core.conversations.run.step_from", breaks)
+    monkeypatch.setattr("minference_core.conversations.run.Answer", Breaks)
     with server(slow) as (url, seen):
         made = pipeline(specs(8), url=url, max_in_flight=8)
         with pytest.raises(RuntimeError, match="a bug of ours"):

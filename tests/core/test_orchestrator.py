@@ -213,7 +213,7 @@ def test_m4_a_tool_that_raises_and_a_call_that_does_not_fit_are_results_the_mode
 
 def test_m5_a_workflow_advances_by_a_call_that_worked_and_by_nothing_else(orchestrated: Orchestrated) -> None:
     tools = [CallableTool.from_callable(double), CallableTool.from_callable(broken)]
-    chat = thread(form="workflow", tools=tools)
+    chat = thread(form="workflow", tools=tools, max_repairs=0)
     answers = iter(
         [
             calling(("double", {"x": "many"})),  # arguments that do not fit
@@ -233,6 +233,34 @@ def test_m5_a_workflow_advances_by_a_call_that_worked_and_by_nothing_else(orches
     forced = [json.loads(body)["tool_choice"]["function"]["name"] for body in bodies]
     assert forced == ["double", "double", "double", "broken"]
     assert [len(json.loads(body)["tools"]) for body in bodies] == [1, 1, 1, 1]
+
+
+def test_an_invalid_reply_is_told_to_the_model_which_is_asked_again_in_the_same_call(
+    orchestrated: Orchestrated,
+) -> None:
+    answers = iter([chat_reply({"content": '{"score": "ten"}'}), chat_reply({"content": '{"score": 10}'})])
+    chat = thread(form="structured_output", forced_output=StructuredTool(json_schema=SCORE))
+    with server(lambda _: next(answers)) as (url, bodies):
+        (out,) = orchestrated(url).run([chat])
+
+    assert (out.error, out.repairs, out.json_object and out.json_object.object) == (None, 1, {"score": 10})
+    assert said(chat) == ["user", "assistant", "user", "assistant"]
+    assert chat.history[2].content.startswith('That cannot be used: "ten" is not of type "integer"')
+    assert len(chat.get_all_usages()) == len(bodies) == 2
+    assert out.cost_usd == pytest.approx(2 * (5 * 0.4 + 3 * 1.6) / 1e6)
+
+
+def test_without_repairs_left_an_invalid_reply_is_the_outcome(orchestrated: Orchestrated) -> None:
+    schema = StructuredTool(json_schema=SCORE)
+    once = thread(form="structured_output", forced_output=schema, max_repairs=0)
+    twice = thread(form="structured_output", forced_output=schema)
+    with server(lambda _: chat_reply({"content": "ten"})) as (url, bodies):
+        outs = orchestrated(url).run([once, twice])
+
+    assert [(out.error_class, out.repairs) for out in outs] == [
+        (ErrorClass.INVALID_OUTPUT, n) for n in (0, 1)
+    ]
+    assert len(bodies) == 3
 
 
 def test_m5_a_finished_workflow_is_complete_and_no_error(orchestrated: Orchestrated) -> None:

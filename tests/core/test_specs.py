@@ -54,7 +54,7 @@ def only_problem(report: SpecReport) -> str:
         ({"extra_body": '{"model": "other"}'}, "model is written from the columns: use those"),
         ({"max_tokens": 10**12}, "column max_tokens is 1000000000000"),
         ({"user_turns": [], "prompt": None}, "nothing to say"),
-        ({"tools": ["search"]}, "tools and forced_output are not served yet"),
+        ({"tools": ["search"]}, "tools are for response_format auto_tools and workflow"),
         ({"thread_key": None}, "column thread_key is missing: give every row a non-empty key"),
         ({"messages": [{"role": "robot", "content": "hi"}]}, 'column messages[0].role is "robot":'),
         (

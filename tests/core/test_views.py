@@ -202,7 +202,12 @@ def test_f13_use_prefill_and_use_postfill(
 
 
 def test_f13_get_tools_for_llm_is_in_the_form_of_the_threads_client() -> None:
-    parameters = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
+    parameters = {
+        "type": "object",
+        "properties": {"city": {"type": "string"}},
+        "required": ["city"],
+        "additionalProperties": False,
+    }
 
     openai = thread(form="auto_tools", tools=[weather(), rating()]).get_tools_for_llm()
     claude = thread("anthropic", "tool", forced_output=weather()).get_tools_for_llm()
@@ -215,10 +220,16 @@ def test_f13_get_tools_for_llm_is_in_the_form_of_the_threads_client() -> None:
             "name": "weather",
             "description": "The weather somewhere.",
             "parameters": parameters,
+            "strict": True,
         },
     }
     assert claude == [
-        {"name": "weather", "description": "The weather somewhere.", "input_schema": parameters}
+        {
+            "name": "weather",
+            "description": "The weather somewhere.",
+            "input_schema": parameters,
+            "strict": True,
+        }
     ]
 
 

@@ -262,7 +262,13 @@ create table exchange (
     simulated boolean not null,
     uncertain boolean not null,
     run_id varchar not null,
-    generation integer not null
+    generation integer not null,
+    accepted_prediction_tokens integer,
+    rejected_prediction_tokens integer,
+    audio_tokens integer,
+    prompt_audio_tokens integer,
+    service_tier varchar,
+    provider_cost_usd decimal(18, 9)
 );
 comment on table exchange is 'One row per attempt to send a request, with its outcome, also when it failed. The request body follows from in_thread_id and is not kept.';
 comment on column exchange.id is 'From the thread''s lineage, the request and the attempt: the same attempt has the same id for ever.';
@@ -304,6 +310,12 @@ comment on column exchange.simulated is 'True when the local simulator answered:
 comment on column exchange.uncertain is 'True when a crash left it unknown whether the provider answered.';
 comment on column exchange.run_id is 'The run that sent it.';
 comment on column exchange.generation is 'Which materialization''s worth of answers it belongs to.';
+comment on column exchange.accepted_prediction_tokens is 'Output tokens that a given prediction saved.';
+comment on column exchange.rejected_prediction_tokens is 'Output tokens of a given prediction that were billed and not used.';
+comment on column exchange.audio_tokens is 'Output tokens that are audio.';
+comment on column exchange.prompt_audio_tokens is 'Input tokens that are audio.';
+comment on column exchange.service_tier is 'Which of its tiers the provider served it in.';
+comment on column exchange.provider_cost_usd is 'What the provider itself says it cost, in dollars; null if it does not say.';
 
 create table tool_run (
     id uuid not null,

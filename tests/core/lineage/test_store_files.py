@@ -24,7 +24,8 @@ from tests.core.store.schema_1 import make_store
 
 
 def test_a_store_of_schema_1_is_read_as_it_is_and_becomes_a_present_one(data: Path) -> None:
-    config, prompt = cold(LLMConfig(client="openai", model="m", top_p=0.5)), cold(SystemPrompt(content="old"))
+    config = cold(LLMConfig(client="openai", model="gpt-4.1-mini", top_p=0.5))
+    prompt = cold(SystemPrompt(content="old"))
     mat_id = uuid4()
     old = [entity_row(one, mat_id, beside=False) for one in (config, prompt)]
     make_store(data, {name: table(name, [row]) for name, row in old})
