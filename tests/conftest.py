@@ -1,6 +1,7 @@
 """What most tests need: a partition on disk, a simulator behind a socket, and the real steps between."""
 
 import asyncio
+import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -24,6 +25,18 @@ DAY = "2026-11-16"
 INSTANT = datetime(2026, 11, 16, tzinfo=UTC)
 
 Row = dict[str, Any]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """For `-n auto`: one more than there are cores, since much of the time is spent waiting."""
+    return (os.cpu_count() or 1) + 1
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Side by side, the slow tests begin first: nobody should wait for them in the end."""
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: item.get_closest_marker("slow") is None)
 
 
 def write_specs(folder: Path, rows: list[Row], name: str = "part-0.parquet") -> None:

@@ -1,22 +1,19 @@
-"""
-A process to be killed: one partition, all the way from specs to the published store.
+"""What a process does that is to be killed: one partition, all the way from specs to the published store."""
 
-    python -m tests.e2e.one_partition DATA URL
-"""
-
-import sys
 from pathlib import Path
 
+from minference_core.specs import SpecDefaults
 from tests.conftest import Pipeline
 
-
-def main() -> None:
-    data, url = sys.argv[1:]
-    partition = Pipeline(data=Path(data), url=url, max_in_flight=8)
-    partition.run()
-    partition.versions()
-    partition.store.fold()
+DEFAULTS = SpecDefaults(client="openai", model="gpt-4.1-mini", tools_module="tests.core.shop_tools")
 
 
-if __name__ == "__main__":
-    main()
+def partition(data: Path, url: str = "") -> Pipeline:
+    return Pipeline(data=data, url=url, max_in_flight=8, defaults=DEFAULTS)
+
+
+def hold(data: Path, url: str) -> None:
+    made = partition(data, url)
+    made.run()
+    made.versions()
+    made.store.fold()

@@ -1,5 +1,6 @@
 """SIGKILL at any moment: nothing that was answered is lost, nothing that was durable is asked again."""
 
+import multiprocessing
 import os
 import random
 import shutil
@@ -8,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ import pytest
 from minference_core.engine.history import journal_files, read_journal
 from minference_core.store.read import connect
 from tests.conftest import Pipeline, Row, write_specs
+from tests.e2e.one_partition import hold, partition
 
 pytestmark = pytest.mark.slow
 
@@ -25,6 +28,15 @@ KILLS = 20
 ROWS: list[Row] = [
     {"thread_key": f"t{n}", "user_turns": [f"First question {n}?", f"And then, {n}?"], "samples": 1 + n % 2}
     for n in range(16)
+]
+LOOPS: list[Row] = [
+    {
+        "thread_key": f"loop{n}",
+        "user_turns": [f"Add up {n} and 1.", "Double it."],
+        "response_format": "auto_tools",
+        "tools": ["double", "add"],
+    }
+    for n in range(12)
 ]
 
 # What must be the same however often the run was killed. Times, runs and the provider's own ids may differ.
@@ -37,16 +49,32 @@ SAME = {
         from exchange where status_code = 200 and out_thread_id is not null order by all""",
     "heads": "select lineage_id, id from thread_current order by all",
 }
+# Of loops, as another sending of a request gets other ids of calls, and so do the versions that hold them.
+SAME_OF_LOOPS = {
+    "said": "select thread_key, messages from transcripts order by 1",
+    "tools": """
+        select thread_key, turn, step, tool_name, arguments, result
+        from tool_run inner join thread_current using (lineage_id) order by all""",
+}
 
 
-def start(data: Path, url: str) -> "subprocess.Popen[bytes]":
-    return subprocess.Popen([sys.executable, "-m", "tests.e2e.one_partition", str(data), url])
+# Each a real process of its own, forked from one that has imported everything and done nothing.
+PROCESSES = multiprocessing.get_context("forkserver")
+PROCESSES.set_forkserver_preload(["pytest", "tests.e2e.one_partition"])
+
+
+def start(data: Path, url: str) -> ForkServerProcess:
+    process = PROCESSES.Process(target=hold, args=(data, url))
+    process.start()
+    return process
 
 
 def finish(data: Path, url: str) -> float:
     """Run it to its end; how long that took."""
     started = time.monotonic()
-    assert start(data, url).wait(timeout=120) == 0
+    process = start(data, url)
+    process.join(120)
+    assert process.exitcode == 0
     return time.monotonic() - started
 
 
@@ -60,9 +88,9 @@ def log_lines(log: Path) -> list[dict[str, Any]]:
     return [orjson.loads(line) for line in log.read_bytes().splitlines()] if log.exists() else []
 
 
-def tables(made: Pipeline) -> dict[str, list[Any]]:
+def tables(made: Pipeline, same: dict[str, str] = SAME) -> dict[str, list[Any]]:
     with connect(made.store.published) as con:
-        return {name: con.execute(sql).fetchall() for name, sql in SAME.items()}
+        return {name: con.execute(sql).fetchall() for name, sql in same.items()}
 
 
 def kill_until_done(made: Pipeline, log: Path, url: str, moment_s: Callable[[], float]) -> int:
@@ -74,13 +102,13 @@ def kill_until_done(made: Pipeline, log: Path, url: str, moment_s: Callable[[], 
     known_by: list[tuple[int, set[str]]] = []
     while True:
         process = start(made.data, url)
-        time.sleep(moment_s())
-        process.send_signal(signal.SIGKILL)
-        ended = process.wait()
+        process.join(moment_s())
+        process.kill()
+        process.join()
         known_by.append((len(log_lines(log)), durable(made)))
-        if ended == 0:
+        if process.exitcode == 0:
             break
-        assert ended == -signal.SIGKILL
+        assert process.exitcode == -signal.SIGKILL
     sent = log_lines(log)
     for seen_by_then, known in known_by:
         assert not known & {line["client_request_id"] for line in sent[seen_by_then:]}
@@ -90,7 +118,8 @@ def kill_until_done(made: Pipeline, log: Path, url: str, moment_s: Callable[[], 
 def test_twenty_kills_lose_nothing_and_ask_nothing_twice_that_was_durable(
     tmp_path: Path, simulator: Callable[..., str]
 ) -> None:
-    undisturbed = Pipeline(data=tmp_path / "undisturbed")
+    PROCESSES.Process(target=print).start()  # what they are all forked from is there after that
+    undisturbed = partition(tmp_path / "undisturbed")
     write_specs(undisturbed.specs, ROWS)
     whole_s = finish(undisturbed.data, simulator(latency_ms=100))
     expected = tables(undisturbed)
@@ -100,10 +129,10 @@ def test_twenty_kills_lose_nothing_and_ask_nothing_twice_that_was_durable(
     while kills < KILLS:
         rounds += 1
         log = tmp_path / f"log-{rounds}"
-        made = Pipeline(data=tmp_path / f"killed-{rounds}")
+        made = partition(tmp_path / f"killed-{rounds}")
         write_specs(made.specs, ROWS)
         url = simulator(latency_ms=100, log=log)
-        kills += kill_until_done(made, log, url, lambda: moments.uniform(0.35, 1.05) * whole_s)
+        kills += kill_until_done(made, log, url, lambda: moments.uniform(0.0, 0.8) * whole_s)
 
         sent = [line["client_request_id"] for line in log_lines(log)]
         uncertain = sum(row["uncertain"] for row in made.exchange_rows())
@@ -112,17 +141,38 @@ def test_twenty_kills_lose_nothing_and_ask_nothing_twice_that_was_durable(
         assert not [path for path in (made.data / "inbox").iterdir() if not path.name.startswith(".tmp-")]
 
 
+def test_a_call_whose_result_is_on_disk_is_never_run_again(
+    tmp_path: Path, simulator: Callable[..., str]
+) -> None:
+    undisturbed = partition(tmp_path / "undisturbed")
+    write_specs(undisturbed.specs, LOOPS)
+    whole_s = finish(undisturbed.data, simulator(latency_ms=100))
+    made = partition(tmp_path / "killed")
+    write_specs(made.specs, LOOPS)
+    log, moments = tmp_path / "log", random.Random(2026)
+
+    kills = kill_until_done(
+        made, log, simulator(latency_ms=100, log=log), lambda: moments.uniform(0.0, 0.8) * whole_s
+    )
+
+    records = [record for path in journal_files(made.journal) for _, _, record in read_journal(path)]
+    ran = [(r["request_key"], r["tool_call_id"]) for r in records if r["kind"] == "tool"]
+    assert kills > 0
+    assert len(ran) == len(set(ran)) > 0
+    assert tables(made, SAME_OF_LOOPS) == tables(undisturbed, SAME_OF_LOOPS)
+
+
 def test_a_killed_run_leaves_no_lock_behind(tmp_path: Path, simulator: Callable[..., str]) -> None:
-    made = Pipeline(data=tmp_path / "data")
+    made = partition(tmp_path / "data")
     write_specs(made.specs, ROWS[:8])
     url = simulator(latency_ms=3_000)
     process = start(made.data, url)
     while not journal_files(made.journal) or not journal_files(made.journal)[0].stat().st_size:
-        assert process.poll() is None
+        assert process.is_alive()
         time.sleep(0.05)
 
-    os.kill(process.pid, signal.SIGKILL)
-    process.wait()
+    process.kill()
+    process.join()
 
     finish(made.data, simulator())
     assert len(made.exchange_rows()) == 12 * 2 + sum(row["uncertain"] for row in made.exchange_rows())

@@ -51,7 +51,10 @@ def draw() -> Iterator[Draw]:
 def _install() -> None:
     """Have the Mermaid that the lock file names, its packages fetched once for an environment."""
     _INSTALLED.mkdir(exist_ok=True)
-    copy(_MERMAID / "draw.mjs", _INSTALLED)
+    program = _INSTALLED / "draw.mjs"
+    # Not again if it is the same: another process's node may be reading it.
+    if not program.exists() or program.read_text() != (_MERMAID / "draw.mjs").read_text():
+        copy(_MERMAID / "draw.mjs", _INSTALLED)
     lock = (_MERMAID / "package-lock.json").read_text()
     installed = _INSTALLED / "installed-lock.json"
     if installed.exists() and installed.read_text() == lock:
