@@ -110,7 +110,7 @@ _USAGE = (
     "select day, client, model, simulated, requests, total_tokens, cost_usd from usage_daily order by all"
 )
 
-_TRANSCRIPT = "select role, content from transcript('{}') order by pos"
+_TRANSCRIPT = "select role, content, tool_name, tool_call from transcript('{}') order by pos"
 
 _SAID = """
 select

@@ -63,6 +63,14 @@ PROCESSES = multiprocessing.get_context("forkserver")
 PROCESSES.set_forkserver_preload(["pytest", "tests.e2e.one_partition"])
 
 
+@pytest.fixture(scope="module", autouse=True)
+def ready() -> None:
+    """What they are all forked from is there before the first of them is timed."""
+    process = PROCESSES.Process(target=print)
+    process.start()
+    process.join()
+
+
 def start(data: Path, url: str) -> ForkServerProcess:
     process = PROCESSES.Process(target=hold, args=(data, url))
     process.start()
@@ -118,7 +126,6 @@ def kill_until_done(made: Pipeline, log: Path, url: str, moment_s: Callable[[], 
 def test_twenty_kills_lose_nothing_and_ask_nothing_twice_that_was_durable(
     tmp_path: Path, simulator: Callable[..., str]
 ) -> None:
-    PROCESSES.Process(target=print).start()  # what they are all forked from is there after that
     undisturbed = partition(tmp_path / "undisturbed")
     write_specs(undisturbed.specs, ROWS)
     whole_s = finish(undisturbed.data, simulator(latency_ms=100))

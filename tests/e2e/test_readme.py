@@ -105,7 +105,7 @@ def test_everything_the_readme_says_to_type_works(checkout: Checkout, simulator:
         else:
             said[block] = checkout.sh(block, **(real if "sk-your-key" in block else {}))
 
-    assert "351 of them complete" in said["make run\nmake test\n"]
+    assert "422 of them complete" in said["make run\nmake test\n"]
     assert "pytest" in said["make run\nmake test\n"]
     assert "3 of them complete" in said["minference plan greetings\nminference run greetings\n"]
     assert "Nothing was sent: every answer was there already." in checkout.sh("make run")

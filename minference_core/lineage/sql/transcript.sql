@@ -1,6 +1,6 @@
 -- What was said in one version of a conversation, in order. The system prompt, if there is one, is number 0.
 -- in:  version (of a thread; UUID or text)
--- out: pos, role, content, reasoning, tool_call, finish_reason, n_tokens, message_id (the prompt's for 0)
+-- out: pos, role, content, reasoning, tool_name, tool_call, finish_reason, n_tokens, message_id (the prompt's for 0)
 
 create or replace macro transcript(version) as table
 select
@@ -8,6 +8,7 @@ select
     'system' as role,
     prompt.content,
     null as reasoning,
+    null as tool_name,
     null as tool_call,
     null as finish_reason,
     null as n_tokens,
@@ -23,6 +24,7 @@ select
     message.role,
     message.content,
     message.reasoning,
+    message.tool_name,
     message.tool_call,
     message.finish_reason,
     message.n_tokens,

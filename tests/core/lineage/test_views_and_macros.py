@@ -189,11 +189,11 @@ def test_thread_messages_of_short_and_long_versions(ask: Ask) -> None:
 
 def test_transcript_begins_with_the_system_prompt(ask: Ask) -> None:
     assert ask("from transcript({a2})") == [
-        (0, "system", "Be brief.", None, None, None, None, "p1"),
-        (1, "user", NASTY, None, None, None, None, "u1"),
-        (2, "assistant", "Hello — 你好 🙂", None, None, "stop", 5, "r1"),
-        (3, "user", "And now?", None, None, None, None, "u2"),
-        (4, "assistant", "Bye.", None, None, None, 2, "r2"),
+        (0, "system", "Be brief.", None, None, None, None, None, "p1"),
+        (1, "user", NASTY, None, None, None, None, None, "u1"),
+        (2, "assistant", "Hello — 你好 🙂", None, None, None, "stop", 5, "r1"),
+        (3, "user", "And now?", None, None, None, None, None, "u2"),
+        (4, "assistant", "Bye.", None, None, None, None, 2, "r2"),
     ]
     assert ask("from transcript({b0})") == []
 
