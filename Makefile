@@ -17,7 +17,7 @@ run: install  ## Run the main job on the sample data
 	$(BIN)/minference run
 
 test: install  ## All tests
-	$(BIN)/python -m pytest -n auto --dist loadgroup
+	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 check: install  ## Format, lint, types, imports, definitions
 	$(BIN)/ruff format --check .

@@ -216,7 +216,7 @@ def _facts(reports: Sequence[RunReport], *, simulated: bool) -> Iterable[tuple[s
     yield "threads", f"{_sum(reports, 'threads')}, {_sum(reports, 'complete')} of them complete"
     yield "replies", f"{_sum(reports, 'replies')}"
     if tools := _sum(reports, "tool_runs"):
-        yield "tools", f"{tools} calls on record"
+        yield "tools", f"{tools} calls on record, {_sum(reports, 'tool_failures')} of them errors"
     yield (
         "attempts",
         f"{_sum(reports, 'sent')} sent by this run, {_sum(reports, 'retries')} of them retries",

@@ -186,6 +186,7 @@ def answers_metadata(report: RunReport, *, simulated: bool) -> Metadata:
             "threads_failed": failed,
             "replies": report.replies,
             "tool_runs": report.tool_runs,
+            "tool_failures": report.tool_failures,
             "sent": report.sent,
             "already_answered": report.skipped,
             "retries": report.retries,

@@ -57,10 +57,10 @@ def serve(workspace: Path, home: Path, *, host: str, port: int) -> int:
         "--port",
         str(port),
     ]
-    child = subprocess.Popen(  # noqa: S603 (our own interpreter, our own arguments)
-        command, cwd=home, env=_environment(), start_new_session=True
-    )
     with _told_to_stop() as told:
+        child = subprocess.Popen(  # noqa: S603 (our own interpreter, our own arguments)
+            command, cwd=home, env=_environment(), start_new_session=True
+        )
         while child.poll() is None and not told:
             time.sleep(_POLL_S)
     _end(child)

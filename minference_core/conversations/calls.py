@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from minference_core import ids
+from minference_core.errors import ToolFailed
 from minference_core.threads import (
     ChatThread,
     Reply,
@@ -94,6 +95,9 @@ async def _run(tool: CallableTool, call: ToolCall, timeout_s: float | None) -> T
         return failed_call(call, f"Error executing {call.name}: it was cancelled from within")
     except KeyboardInterrupt:
         raise
+    except ToolFailed as exc:
+        log.info("tool %s failed", call.name, exc_info=True)
+        return failed_call(call, f"Error executing {call.name}: {exc.reason}")
     except BaseException as exc:  # whatever a user's function raises is its result
         log.info("tool %s failed", call.name, exc_info=True)
         return failed_call(call, str(exc) or type(exc).__name__)

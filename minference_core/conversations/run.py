@@ -30,7 +30,7 @@ from minference_core.engine import (
     Workers,
     write_exchanges,
 )
-from minference_core.errors import ErrorClass, PlanOutdated
+from minference_core.errors import ErrorClass, PlanOutdated, Unsupported
 from minference_core.requests import Answer, Step, known_results, prepare
 from minference_core.specs import SpecSource, read_conversations
 from minference_core.threads import Conversation, next_request
@@ -94,10 +94,12 @@ async def run_conversations(
             for _ in range(min(lane.limits.max_in_flight or max_in_flight, clients[client])):
                 workers.add(engine, holder.hold_all(stream))
         await workers.finish(lambda: on_progress(stats.progress()))
-        stopped, attempts, tool_runs = stats.done < stats.total, 0, 0
+        stopped, attempts, tool_runs, tool_failures = stats.done < stats.total, 0, 0, 0
         if not stopped:
-            attempts, tool_runs = await asyncio.to_thread(write_exchanges, journal, exchanges, findings.found)
-    return stats.report(stopped=stopped, attempts=attempts, tool_runs=tool_runs)
+            attempts, tool_runs, tool_failures = await asyncio.to_thread(
+                write_exchanges, journal, exchanges, findings.found
+            )
+    return stats.report(stopped=stopped, attempts=attempts, tool_runs=tool_runs, tool_failures=tool_failures)
 
 
 def _stream(source: SpecSource, requests: Path, client: str) -> Iterator[Conversation]:
@@ -154,8 +156,17 @@ class _Holder:
 
     async def _hold(self, conversation: Conversation) -> None:
         now, replies, asked = conversation, 0, False
+        step: Step | None = None
         while (ready := next_request(now, at=datetime.now(UTC))) is not None:
-            request = prepare(ready)
+            try:
+                request = prepare(ready)
+            except Unsupported as exc:
+                if step is None:
+                    raise
+                step = step.ended_by(exc)
+                self._findings.note(step)
+                now = step.after
+                break
             attempt = self._history.settled(request)
             if attempt is None:
                 asked = True

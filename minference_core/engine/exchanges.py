@@ -8,7 +8,6 @@ it is the same file.
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -75,36 +74,36 @@ _NAMES = (
     "request_key", "thread_key", "sample", "generation", "lineage_id", "in_thread_id", "turn", "step",
     "attempt", "client", "model", "run_id",
 )  # fmt: skip
-_NANODOLLAR = Decimal("1e-9")
-_TOO_MUCH = Decimal(10**8)
 
 # What was found wrong with an answer once its conversation had read it (cut off, not in the schema):
 # by (lineage, request key), the class and the words.
 Findings = Mapping[tuple[UUID, UUID], tuple[ErrorClass, str | None]]
 
 
-def write_exchanges(journal: Path, target: Path, findings: Findings) -> tuple[int, int]:
+def write_exchanges(journal: Path, target: Path, findings: Findings) -> tuple[int, int, int]:
     """
     Write the partition's exchanges.
 
     Returns:
-        How many attempts there are, and how many executions of tools.
+        How many attempts there are, how many executions of tools, and how many of these failed.
 
     Raises:
         JournalError: A journal is damaged before its last line.
         OSError: The target cannot be written; an older file there stays as it is.
     """
-    attempts = 0
+    attempts = failed = 0
 
     def rows() -> Iterator[dict[str, Any]]:
-        nonlocal attempts
+        nonlocal attempts, failed
         for path in journal_files(journal):
             for row in _rows(path, findings):
-                attempts += row.get("tool_name") is None
+                is_tool = row.get("tool_name") is not None
+                attempts += not is_tool
+                failed += is_tool and row["error_message"] is not None
                 yield row
 
     written = write_rows(target, EXCHANGES, rows())
-    return attempts, written - attempts
+    return attempts, written - attempts, failed
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +166,7 @@ def _row(intent: dict[str, Any], outcome: dict[str, Any], findings: Findings) ->
         "service_tier": usage.service_tier,
         "cost_usd": cost.usd,
         "price_id": cost.price_id,
-        "provider_cost_usd": None if usage.provider_cost_usd is None else _fitting(usage.provider_cost_usd),
+        "provider_cost_usd": usage.provider_cost_usd,
         "simulated": intent["simulated"] or outcome["simulated"],
         "uncertain": False,
     }
@@ -183,11 +182,6 @@ def _tool_row(record: dict[str, Any]) -> dict[str, Any]:
         "sent_at": _time(record["started_at"]),
         "finished_at": _time(record["finished_at"]),
     }
-
-
-def _fitting(dollars: Decimal) -> Decimal | None:
-    """In the column's decimals; None for more than it holds, which nobody was ever billed."""
-    return dollars.quantize(_NANODOLLAR) if dollars < _TOO_MUCH else None
 
 
 def _uncertain(intent: dict[str, Any]) -> dict[str, Any]:

@@ -4,7 +4,6 @@ What a partition's journals say has been sent and answered: the memory between r
 Only places are kept in memory; a raw answer is read from its file when it is asked for.
 """
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,7 +17,7 @@ import orjson
 from minference_core.engine.asked import Sendable
 from minference_core.engine.retry import SETTLED
 from minference_core.errors import ErrorClass, JournalError
-from minference_core.providers import classify, error_in_answer
+from minference_core.providers import classify, error_within
 from minference_core.providers.reading import cost_from_header
 from minference_core.requests import Attempt, RecordedResult
 
@@ -186,17 +185,8 @@ def _is_settled(record: dict[str, Any]) -> bool:
     if status is None:
         return bool(record["error"] == ErrorClass.UNDECODABLE)
     if 200 <= status < 300:
-        if '"error"' not in body:
-            return True
-        status = _status_inside(body)
+        status = error_within(body)
     return status is None or (status in _ABOUT_THE_REQUEST and classify(status, body)[0] in SETTLED)
-
-
-def _status_inside(body: str) -> int | None:
-    try:
-        return error_in_answer(json.loads(body))
-    except (ValueError, RecursionError):
-        return None
 
 
 def _key(lineage: UUID, request_key: UUID) -> bytes:

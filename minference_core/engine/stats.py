@@ -44,6 +44,7 @@ class RunReport:
         replies: What these conversations hold, whichever run paid for it.
         attempts: All attempts on record, of earlier runs too: rows of the table of exchanges.
         tool_runs: All executions of tools on record: its other rows.
+        tool_failures: Of these, the ones that gave an error.
         sent: Requests this run put on the wire, retries included.
         skipped: Conversations that needed nothing sent.
         failures: Conversations that ended early, by error class.
@@ -56,6 +57,7 @@ class RunReport:
     replies: int
     attempts: int
     tool_runs: int
+    tool_failures: int
     retries: int
     sent: int
     skipped: int
@@ -145,13 +147,16 @@ class RunStats:
             eta_s=(self.total - self.done) / per_s if per_s > 0 else None,
         )
 
-    def report(self, *, stopped: bool, attempts: int, tool_runs: int = 0) -> RunReport:
+    def report(
+        self, *, stopped: bool, attempts: int, tool_runs: int = 0, tool_failures: int = 0
+    ) -> RunReport:
         return RunReport(
             threads=self.total,
             complete=self.complete,
             replies=self.replies,
             attempts=attempts,
             tool_runs=tool_runs,
+            tool_failures=tool_failures,
             retries=self.retries,
             sent=self.sent,
             skipped=self.skipped,

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from minference_core import ids
 from minference_core.entities import Entity
+from minference_core.errors import ErrorClass
 from minference_core.lineage.references import plain
 from minference_core.lineage.shapes import OTHER, Shape, shape_of
 from minference_core.requests import Step
@@ -107,8 +108,11 @@ def exchange_row(
     if recorded["attempt"] == 0:  # never sent: one row for each reason
         name.append(recorded["error_class"])
     tokens = recorded["prompt_tokens"], recorded["completion_tokens"]
+    row = {column: recorded.get(column) for column in _SHARED_EXCHANGE_COLUMNS}
+    if row["error_class"] == ErrorClass.MAX_STEPS:  # the conversation's, and another bound's only
+        row |= {"error_class": None, "error_message": None}
     return {
-        **{column: recorded.get(column) for column in _SHARED_EXCHANGE_COLUMNS},
+        **row,
         "id": ids.prefixed_uuid(lineage, *name),
         "mat_id": mat_id,
         "request_key": key,

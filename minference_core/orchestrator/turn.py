@@ -25,6 +25,7 @@ from minference_core.threads import (
     Conversation,
     Reply,
     ResponseFormat,
+    TokenUsage,
     Verdict,
     apply,
     judge,
@@ -40,7 +41,7 @@ class Turn:
     A thread that is about to be asked for its next reply.
 
     Attributes:
-        before: The outcomes of the same turn that could not be used.
+        before: The outcomes of the same turn that could not be used; each counts those before it, too.
     """
 
     thread: ChatThread
@@ -104,21 +105,21 @@ class Turn:
     ) -> ProcessedOutput:
         raw = self._raw(attempt, message)
         thread = self.request.thread
-        fields: dict[str, Any] = {}
+        fields: dict[str, Any] = {"cost_usd": self._cost(None)}
         if after is not None and reply is not None and verdict is not None:
             fields = {
                 "content": reply.text or None,
                 "reasoning": reply.reasoning,
                 "json_object": json_object_of(thread, reply, verdict),
                 "usage": after.thread.history[len(thread.history)].usage,
-                "cost_usd": self._cost(reply),
+                "cost_usd": self._cost(reply.usage),
             }
         return ProcessedOutput.cold(
             **fields,
             error=None if error is None else message or str(error),
             error_class=error,
             repairs=len(self.before),
-            time_taken=sum(each.time_taken for each in self.before)
+            time_taken=sum(each.time_taken for each in self.before[-1:])
             + (raw.time_taken if attempt.number else 0.0),
             llm_client=thread.llm_config.client,
             raw_output=raw,
@@ -126,13 +127,15 @@ class Turn:
             chat_thread_live_id=self.thread.live_id,
         )
 
-    def _cost(self, reply: Reply) -> float | None:
-        """Of this reply and those before it that could not be used; None if one of them is unknown."""
+    def _cost(self, usage: TokenUsage | None) -> float | None:
+        """Of a reply, if there is one, and those before it in the turn; None if one of them is unknown."""
         config = self.request.thread.llm_config
-        usd = price(config.client, config.model, reply.usage).usd
-        costs = [each.cost_usd for each in self.before] + [None if usd is None else float(usd)]
+        costs = [each.cost_usd for each in self.before[-1:]]
+        if usage is not None:
+            usd = price(config.client, config.model, usage).usd
+            costs.append(None if usd is None else float(usd))
         known = [cost for cost in costs if cost is not None]
-        return sum(known) if len(known) == len(costs) else None
+        return sum(known) if known and len(known) == len(costs) else None
 
     def _raw(self, attempt: Attempt, message: str | None) -> RawOutput:
         return RawOutput.cold(

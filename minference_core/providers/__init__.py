@@ -2,7 +2,7 @@
 
 from minference_core.errors import Unsupported
 from minference_core.providers.base import Provider, WireRequest, endpoint
-from minference_core.providers.failures import classify, error_in_answer, retry_after_s
+from minference_core.providers.failures import classify, error_in_answer, error_within, retry_after_s
 from minference_core.providers.registry import PROVIDERS, SIMULATOR, Entry, provider_for, provider_of, reader
 from minference_core.threads.capabilities import Capabilities
 from minference_core.threads.families import capabilities
@@ -19,6 +19,7 @@ __all__ = [
     "classify",
     "endpoint",
     "error_in_answer",
+    "error_within",
     "provider_for",
     "provider_of",
     "reader",

@@ -97,11 +97,12 @@ def _check_tools(thread: ChatThread) -> None:
     """What both OpenAI and Anthropic refuse in a tool, and other servers cannot make sense of."""
     names: set[str] = set()
     for tool in thread.offered_tools:
-        field_name = "forced_output" if tool is thread.forced_output else "tools"
         if tool.name in names:
-            raise Unsupported(field_name, f"two tools are called {tool.name}", "rename one")
+            raise Unsupported("tools", f"two tools are called {tool.name}", "rename one")
         names.add(tool.name)
-        _check_schema(tool, field_name)
+    in_workflow = thread.llm_config.response_format == ResponseFormat.workflow
+    for tool in thread.tools if in_workflow else thread.offered_tools:  # before a first step is paid
+        _check_schema(tool, "forced_output" if tool is thread.forced_output else "tools")
 
 
 def _check_schema(tool: Tool, field_name: str) -> None:

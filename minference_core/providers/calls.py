@@ -53,6 +53,8 @@ def carried(
     """
     if not calls or any(one.call_id != call.call_id for one, call in zip(found, calls, strict=True)):
         return ()
+    if not all(isinstance(part.get("type"), str) for part in parts):
+        return ()
     try:
         for part in parts:
             _check_writable(part)

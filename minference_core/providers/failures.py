@@ -6,6 +6,7 @@ vLLM, nor has an empty account under Anthropic's older version, and LiteLLM's pr
 `invalid_request_error`, so there the sentence is all there is to go by.
 """
 
+import json
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -16,7 +17,7 @@ from minference_core import ids
 from minference_core.errors import ErrorClass
 from minference_core.providers.reading import shown, text_or_none
 
-__all__ = ["classify", "error_in_answer", "error_text", "retry_after_s"]
+__all__ = ["classify", "error_in_answer", "error_text", "error_within", "retry_after_s"]
 
 _BY_CODE: Mapping[str, ErrorClass] = {
     "insufficient_quota": ErrorClass.QUOTA,
@@ -140,6 +141,16 @@ def error_in_answer(body: object) -> int | None:
         return None
     found = (_status_of(error.get(field)) for field in ("code", "type"))
     return next((status for status in found if status is not None), None)
+
+
+def error_within(body: str) -> int | None:
+    """As `error_in_answer`, of a body that is not parsed yet; None for one that cannot be."""
+    if '"error"' not in body:
+        return None
+    try:
+        return error_in_answer(json.loads(body))
+    except (ValueError, RecursionError):
+        return None
 
 
 def _status_of(said: object) -> int | None:

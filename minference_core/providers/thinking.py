@@ -20,6 +20,11 @@ def split_thinking(text: str, *, cut_off: bool) -> tuple[str | None, str]:
     thought, closing, said = begins.removeprefix(_OPENING).partition(_CLOSING)
     if not closing:
         return (thought.strip() or None, "") if opened and cut_off else (None, text)
-    if not opened and _OPENING in thought:
+    if not opened and (_OPENING in thought or not _ends_a_line(said)):
         return None, text
     return thought.strip() or None, said.lstrip("\r\n")
+
+
+def _ends_a_line(rest: str) -> bool:
+    """Templates put a line's end after the tag; a reply that speaks of the tag goes on."""
+    return not rest.strip() or rest.lstrip(" \t")[:1] in ("\r", "\n")

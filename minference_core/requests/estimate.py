@@ -12,7 +12,7 @@ from decimal import Decimal
 from minference_core.requests.prepare import PreparedRequest
 from minference_core.requests.price import price
 from minference_core.requests.tokens import Counter, estimate_prompt_tokens, max_output_tokens, token_counter
-from minference_core.threads import Conversation, ResponseFormat, TokenUsage
+from minference_core.threads import ChatThread, ResponseFormat, TokenUsage
 
 __all__ = ["Estimate", "estimate"]
 
@@ -51,9 +51,11 @@ def estimate(request: PreparedRequest, counter: Counter | None = None) -> Estima
     first = estimate_prompt_tokens(request.wire.body, count)
     output = max_output_tokens(request.wire.body)
     said = [count([message.content]) for message in request.conversation.upcoming]
-    fewest, most = _replies(request.conversation)
-    low = _prompts(first, said, fewest, reply=1, result=1)
-    high = _prompts(first, said, most, reply=output, result=_RESULT_TOKENS)
+    now = request.conversation
+    fewest, most = _replies(now.thread, step=now.step, repairs=now.repairs)
+    fewest_later, most_later = _replies(now.thread)
+    low = _prompts(first, said, (fewest, fewest_later), reply=1, result=1)
+    high = _prompts(first, said, (most, most_later), reply=output, result=_RESULT_TOKENS)
     config = request.thread.llm_config
     return Estimate(
         prompt_tokens=first,
@@ -67,10 +69,9 @@ def estimate(request: PreparedRequest, counter: Counter | None = None) -> Estima
     )
 
 
-def _replies(conversation: Conversation) -> tuple[int, int]:
-    """How many replies a turn has at least and at most, from where the conversation stands."""
-    thread, left = conversation.thread, conversation.thread.max_steps - conversation.step
-    repairs = thread.max_repairs - conversation.repairs
+def _replies(thread: ChatThread, *, step: int = 0, repairs: int = 0) -> tuple[int, int]:
+    """How many replies a turn has at least and at most, from where it stands."""
+    left = thread.max_steps - step
     match thread.llm_config.response_format:
         case ResponseFormat.text:
             return 1, 1
@@ -78,25 +79,25 @@ def _replies(conversation: Conversation) -> tuple[int, int]:
             return 1, left
         case ResponseFormat.workflow:
             return max(1, len(thread.tools) - (thread.workflow_step or 0)), left
-    return 1, max(1, min(1 + repairs, left))
+    return 1, max(1, min(1 + thread.max_repairs - repairs, left))
 
 
-def _prompts(first: int, said: list[int], replies: int, *, reply: int, result: int) -> list[int]:
+def _prompts(first: int, said: list[int], replies: tuple[int, int], *, reply: int, result: int) -> list[int]:
     """
     Prompt tokens of each request.
 
     Args:
         said: Tokens of each later user turn.
-        replies: Of each turn.
+        replies: Of the present turn, and of each later one.
         reply: Tokens of each.
         result: Tokens of what the model is told in between: results of its calls, or what was wrong.
     """
     prompts: list[int] = []
-    read = first
-    for turn in [0, *said]:
+    read, (now, later) = first, replies
+    for turn, count in [(0, now), *((tokens, later) for tokens in said)]:
         read += turn + (reply if prompts else 0)
         prompts.append(read)
-        for _ in range(replies - 1):
+        for _ in range(count - 1):
             read += reply + result
             prompts.append(read)
     return prompts

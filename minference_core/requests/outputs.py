@@ -155,6 +155,7 @@ class ProcessedOutput(Entity):
         content: The text, verbatim; None if there is none.
         reasoning: The model's thinking, where the provider shows it.
         json_object: The first call's arguments, or the object of a reply that was to be JSON.
+        usage: Tokens of this reply; those of all replies are in the thread (`get_all_usages`).
         error: What is wrong; None if all is well. An answer that is not what was asked for has both.
         error_class: The same, for programs; a value of `ErrorClass`, or None.
         repairs: How many replies before this one could not be used, after which the model was asked again;

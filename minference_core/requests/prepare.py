@@ -8,6 +8,7 @@ from uuid import UUID
 import orjson
 
 from minference_core import ids
+from minference_core.errors import Unsupported
 from minference_core.providers import WireRequest, provider_of
 from minference_core.providers.embedded_calls import with_embedded_calls
 from minference_core.requests.outcome import Attempt, Meaning, interpret
@@ -95,10 +96,16 @@ def prepare(conversation: Conversation) -> PreparedRequest:
         Unsupported: Its provider or model does not take what it asks for.
     """
     thread = conversation.thread
-    provider = provider_of(thread)
-    wire = provider.encode(thread)
+    try:
+        provider = provider_of(thread)
+        wire = provider.encode(thread)
+        body = orjson.dumps(wire.body)
+    except Unsupported:
+        raise
+    except (ValueError, TypeError, LookupError, RecursionError) as exc:  # of this row, and nobody else's
+        raise Unsupported("messages", f"they cannot be written: {exc!r}", "leave out what is odd") from exc
     key = ids.hash_uuid(
         provider.name, provider.dialect, wire.asked.get("model"), wire.asked, conversation.sample,
         conversation.generation,
     )  # fmt: skip
-    return PreparedRequest(key, conversation, wire, orjson.dumps(wire.body))
+    return PreparedRequest(key, conversation, wire, body)

@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from minference_core.errors import ErrorClass, NotMadeYet
+from minference_core.providers import error_within
 from minference_core.requests.outcome import Attempt
 from minference_core.requests.prepare import PreparedRequest
 from minference_core.requests.replay import RecordedResult
@@ -61,8 +62,8 @@ class ConversationRecord:
     """The attempts of one conversation, and what the tools gave that they called."""
 
     def __init__(self, rows: list[Row]) -> None:
-        self.attempts = [row for row in rows if row["tool_name"] is None]
-        self.tool_runs = [row for row in rows if row["tool_name"] is not None]
+        self.attempts = [row for row in rows if row.get("tool_name") is None]
+        self.tool_runs = [row for row in rows if row.get("tool_name") is not None]
         self._attempts = _by_request(self.attempts)
         self._tool_runs = _by_request(self.tool_runs)
 
@@ -90,7 +91,10 @@ def _by_request(rows: list[Row]) -> defaultdict[str, list[Row]]:
 
 
 def _answered(row: Row) -> bool:
-    return row["status_code"] is not None and 200 <= row["status_code"] < 300
+    """Whether an answer came, and not an error in the shape of one."""
+    if row["status_code"] is None or not 200 <= row["status_code"] < 300:
+        return False
+    return error_within(row["response_body"] or "") is None
 
 
 def _attempt(row: Row, *, first_sent_at: datetime) -> Attempt:
@@ -104,5 +108,5 @@ def _attempt(row: Row, *, first_sent_at: datetime) -> Attempt:
         provider_request_id=row["provider_request_id"],
         first_sent_at=first_sent_at,
         finished_at=row["finished_at"] or row["sent_at"],
-        provider_cost_usd=row["provider_cost_usd"],
+        provider_cost_usd=row.get("provider_cost_usd"),
     )

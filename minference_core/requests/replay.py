@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Protocol
 
-from minference_core.errors import ErrorClass
+from minference_core.errors import ErrorClass, Unsupported
 from minference_core.requests.outcome import Attempt, Meaning
 from minference_core.requests.prepare import PreparedRequest, prepare
 from minference_core.threads import (
@@ -67,6 +67,11 @@ class Step:
     reply_message: ChatMessage | None = None
     waits_for_tools: bool = False
 
+    def ended_by(self, problem: Unsupported) -> "Step":
+        """The same, where what comes next cannot be written for the provider."""
+        ended = replace(self.after, failed=ErrorClass.BAD_REQUEST, goes_on=False)
+        return replace(self, after=ended, error=ErrorClass.BAD_REQUEST, message=str(problem))
+
     @property
     def is_complete(self) -> bool:
         """Whether nothing is wrong with it, and nothing missing."""
@@ -127,14 +132,21 @@ def replay(conversation: Conversation, records: Records) -> Iterator[Step]:
     """
     Every request of the conversation that was settled, then the next one that was not, if any.
 
-    It ends, too, with an answer whose tools have not all been run.
+    It ends, too, with an answer whose tools have not all been run; or with the last step once more, ended by
+    the reason why what follows it cannot be written.
 
     Raises:
-        Unsupported: The conversation cannot be written for its provider.
+        Unsupported: Its first request cannot be written for its provider.
     """
-    now = conversation
+    now, last = conversation, None
     while (ready := next_request(now, at=now.thread.created_at)) is not None:
-        request = prepare(ready)
+        try:
+            request = prepare(ready)
+        except Unsupported as exc:
+            if last is None:
+                raise
+            yield last.ended_by(exc)
+            return
         attempt = records.settled(request)
         if attempt is None:
             yield Step(request, None, ready)
@@ -144,9 +156,9 @@ def replay(conversation: Conversation, records: Records) -> Iterator[Step]:
         if results is None:
             yield Step(request, attempt, answer.sent, meaning=answer.meaning, waits_for_tools=True)
             return
-        step = answer.step(results)
-        yield step
-        now = step.after
+        last = answer.step(results)
+        yield last
+        now = last.after
 
 
 def known_results(answer: Answer, records: Records) -> dict[str, ToolResult]:

@@ -67,7 +67,18 @@ def _not_ours(value: dict[str, JsonValue]) -> dict[str, JsonValue]:
 
 # What the request is made of; set beside the columns, it would make the plan and the price untrue.
 _WRITTEN_BY_US = frozenset(
-    {"model", "messages", "system", "max_tokens", "max_completion_tokens", "n", "stream"}
+    {
+        "model",
+        "messages",
+        "input",
+        "system",
+        "instructions",
+        "max_tokens",
+        "max_completion_tokens",
+        "max_output_tokens",
+        "n",
+        "stream",
+    }
 )
 
 _WITH_TOOLS = ("auto_tools", "workflow")
@@ -223,9 +234,15 @@ class ThreadSpec(BaseModel):
                     f"messages[{place}] comes before the results of {', '.join(sorted(waiting))}"
                 )
             waiting.discard(message.tool_call_id or "")
-            waiting.update(call.id for call in message.tool_calls or ())
+            asked = [call.id for call in message.tool_calls or ()]
+            if len(asked) > len(set(asked)):
+                raise ValueError(f"messages[{place}] has two calls of one id: give each its own")
+            waiting.update(asked)
         if waiting:
-            raise ValueError(f"messages ends without the results of {', '.join(sorted(waiting))}")
+            named = ", ".join(sorted(waiting))
+            raise ValueError(
+                f"messages ends without the results of {named}: add a message of role tool for each"
+            )
         return self
 
     @model_validator(mode="after")
@@ -242,6 +259,9 @@ class ThreadSpec(BaseModel):
             return self
         if self.user_turns is not None and len(self.user_turns) > 1:
             raise ValueError("a workflow is one turn: use prompt, or response_format auto_tools")
+        asks = self.messages is not None and self.messages[-1].role != "assistant"
+        if asks and (self.prompt is not None or self.user_turns is not None):
+            raise ValueError("a workflow is one turn, and messages ends with one: leave prompt null")
         if len(self.tools) > self.max_steps:
             raise ValueError(
                 f"the workflow has {len(self.tools)} tools and max_steps is {self.max_steps}: raise it"
@@ -278,7 +298,7 @@ _REMEDIES: Mapping[str, str] = {
     "seed": "a whole number, or null",
     "stop": "a list of non-empty texts, or null",
     "reasoning_effort": f"one of {', '.join(get_args(ReasoningEffort))}, or null",
-    "response_format": f"one of {', '.join(get_args(ResponseFormat))}",
+    "response_format": f"one of {', '.join(ResponseFormat)}",
     "output_schema": "a JSON schema as text, or null",
     "samples": "a whole number from 1 to 10000",
     "max_steps": "a whole number, 1 or more",

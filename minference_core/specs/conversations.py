@@ -19,6 +19,7 @@ from minference_core.threads import (
     ChatThread,
     Conversation,
     LLMConfig,
+    MessageRole,
     SystemPrompt,
 )
 from minference_core.tools import CallableTool, StructuredTool
@@ -26,6 +27,8 @@ from minference_core.tools import CallableTool, StructuredTool
 __all__ = ["ConversationMaker", "read_conversations"]
 
 E = TypeVar("E", bound=Entity)
+
+_LATER_COLUMNS = ("api", "use_cache")
 
 
 def read_conversations(source: SpecSource) -> Iterator[tuple[SpecRow, Conversation | None]]:
@@ -66,14 +69,16 @@ class ConversationMaker:
             )
             for n, text in enumerate(turns)
         )
+        # A history that waits for an answer is answered first.
+        first = upcoming[0] if upcoming and not (said and said[-1].role != MessageRole.assistant) else None
         fields: dict[str, Any] = {
             "llm_config": self._config(spec),
             "system_prompt": self._prompt(spec.system_prompt),
             "forced_output": self._output(spec),
             "tools": [self._tool(name) for name in spec.tools or ()],
             "history": said,
-            "new_message": upcoming[0].content if upcoming else None,
-            "new_images": upcoming[0].images if upcoming else None,
+            "new_message": None if first is None else first.content,
+            "new_images": None if first is None else first.images,
             "max_steps": spec.max_steps,
             "max_repairs": spec.max_repairs,
             "name": spec.thread_key,
@@ -100,7 +105,11 @@ class ConversationMaker:
         )
 
     def _config(self, spec: ThreadSpec) -> LLMConfig:
-        return self._share(LLMConfig, {name: getattr(spec, name) for name in CONFIG_COLUMNS})
+        fields = {name: getattr(spec, name) for name in CONFIG_COLUMNS}
+        for name in _LATER_COLUMNS:  # at their defaults they leave the lineages of earlier stores as they are
+            if fields[name] == LLMConfig.model_fields[name].default:
+                del fields[name]
+        return self._share(LLMConfig, fields)
 
     def _prompt(self, text: str | None) -> SystemPrompt | None:
         return None if text is None else self._share(SystemPrompt, {"content": text})

@@ -185,6 +185,9 @@ def _row(
         defaults = {name: value for name, value in defaults.items() if name not in _OF_THE_CLIENT}
     if given.get("response_format", defaults.get("response_format")) != defaults.get("response_format"):
         defaults = {name: value for name, value in defaults.items() if name not in _OF_THE_FORMAT}
+    for own, other in (("forced_output", "output_schema"), ("output_schema", "forced_output")):
+        if own in given:
+            defaults = {name: value for name, value in defaults.items() if name != other}
     try:
         spec = ThreadSpec.model_validate({**defaults, **given, "meta": meta})
     except ValidationError as exc:

@@ -2,7 +2,7 @@
 
 import importlib
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from inspect import isclass
@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from minference_core.errors import ConfigError
-from minference_core.tools import CallableRegistry, CallableTool, StructuredTool
+from minference_core.tools import CallableTool, StructuredTool
 
 __all__ = ["NO_TOOLS", "ToolSet", "tools_of"]
 
@@ -55,11 +55,12 @@ def tools_of(module: str) -> ToolSet:
     """
     with _importing:
         try:
-            listed = getattr(importlib.import_module(module), _LISTED_AS)
-        except AttributeError:
-            raise ConfigError(f"tools_module {module} has no {_LISTED_AS}: list the tools in it") from None
-        except Exception as exc:
+            imported = importlib.import_module(module)
+        except (Exception, SystemExit) as exc:
             raise ConfigError(f"tools_module {module} cannot be imported: {exc!r}") from exc
+        listed = getattr(imported, _LISTED_AS, None)
+        if not isinstance(listed, list | tuple):
+            raise ConfigError(f"tools_module {module} has no list {_LISTED_AS}: list the tools in it")
         tools: dict[str, tuple[type[Tool], Mapping[str, Any]]] = {}
         for item in listed:
             tool = _tool(item, module)
@@ -76,16 +77,9 @@ def _tool(item: object, module: str) -> Tool:
         if isclass(item) and issubclass(item, BaseModel):
             return StructuredTool.from_pydantic(item)
         if callable(item):
-            return _of_function(item)
+            return CallableTool.of_dataset(item, module)
     except ValueError as exc:
         raise ConfigError(f"tools_module {module}: {item!r} cannot be a tool: {exc}") from exc
     raise ConfigError(
         f"tools_module {module}: {_LISTED_AS} holds {item!r}, which is no function, pydantic model or tool"
     )
-
-
-def _of_function(function: Callable[..., Any]) -> CallableTool:
-    # Datasets are apart: another one may have another function of that name, and each tool runs its own.
-    name = str(getattr(function, "__name__", ""))
-    CallableRegistry.update(name, function)
-    return CallableTool.from_registry(name)

@@ -95,12 +95,13 @@ def _judge_json(thread: ChatThread, text: str) -> Verdict:
 
 def _judge_forced_call(thread: ChatThread, reply: Reply) -> Verdict:
     wanted = thread.forced_tool.name if thread.forced_tool is not None else ""
-    call = next((call for call in reply.tool_calls if call.name == wanted), None)
-    if call is None:
+    wanted_calls = [call for call in reply.tool_calls if call.name == wanted]
+    if not wanted_calls:
         called = ", ".join(call.name for call in reply.tool_calls) or "nothing"
         message = f"the reply calls {called}, not the tool {wanted}"
         return Verdict(error=ErrorClass.INVALID_OUTPUT, message=message)
-    problem = check_call(thread, call)
+    problems = [(call, check_call(thread, call)) for call in wanted_calls]
+    call, problem = next(((call, None) for call, problem in problems if problem is None), problems[0])
     if problem is not None:
         return Verdict(error=ErrorClass.INVALID_OUTPUT, message=problem, json_object=call.arguments)
     return Verdict(json_object=call.arguments)

@@ -109,7 +109,8 @@ class ChatMessage(Entity):
         tool_call: The arguments of the call that an assistant message asks for; of its first, if it
             asks for several, which are in `more_tool_calls`.
         oai_tool_call_id: The id of that call, or of the call that a tool message answers.
-        is_error: Whether a tool message says that the call failed.
+        is_error: Whether a tool message says that the call failed, or a user message that the reply before it
+            is no use.
         chat_thread_id: The version of the thread that it was said in first.
         parent_message_uuid: The message before it there.
     """

@@ -65,7 +65,7 @@ def _reply(one: Said) -> list[JsonObject]:
 
 def _as_it_came(one: Said) -> list[JsonObject]:
     """The blocks of the reply itself, without what a request may not say: nulls, and texts of nothing."""
-    said = (part for part in one.carried if part.get("type") != "text" or part.get("text"))
+    said = (part for part in one.carried if part.get("type") != "text" or str(part.get("text") or "").strip())
     return [{name: value for name, value in part.items() if value is not None} for part in said]
 
 

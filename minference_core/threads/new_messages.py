@@ -110,6 +110,7 @@ def complaint(thread: ChatThread, said: ChatMessage, verdict: Verdict, *, at: da
         lineage_id=ids.prefixed_uuid(thread.lineage_id, "repair", said.id),
         created_at=at,
         role=MessageRole.user,
+        is_error=True,
         content=f"That cannot be used: {verdict.message}.\n\n{remedy}",
         chat_thread_id=thread.id,
         parent_message_uuid=said.id,

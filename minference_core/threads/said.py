@@ -94,7 +94,7 @@ def said(
 
 
 def _last_turn(history: Sequence[ChatMessage]) -> Sequence[ChatMessage]:
-    questions = [at for at, one in enumerate(history) if one.role == MessageRole.user]
+    questions = [at for at, one in enumerate(history) if one.role == MessageRole.user and not one.is_error]
     return history[questions[-1] :] if questions else history
 
 

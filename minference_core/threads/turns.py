@@ -141,7 +141,8 @@ def apply(
     if not is_cut_off(verdict) and _step_is_done(thread, results):
         changes["workflow_step"] = (thread.workflow_step or 0) + 1
     mends = _can_mend(conversation, verdict)
-    if mends and not answers:  # the result of a call says by itself what was wrong with it
+    # The result of a call says by itself what was wrong with it, unless it was no call that was wanted.
+    if mends and not (answers and thread.offered_tools):
         changes["history"].append(complaint(thread, said, verdict, at=at))
     return _onward(conversation, thread.evolve(at=at, **changes), reply, verdict, mends=mends)
 

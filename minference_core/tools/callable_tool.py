@@ -5,6 +5,7 @@ from typing import Any, ClassVar, Self
 
 from pydantic import Field, ValidationInfo, model_validator
 
+from minference_core import ids
 from minference_core.entities import Entity
 from minference_core.errors import ToolNotOptedIn
 from minference_core.tools.compatibility import validate_schema_compatibility
@@ -129,6 +130,21 @@ class CallableTool(Entity):
         version = CallableRegistry.catalogue.current(name)
         if version is None:
             raise ToolNotOptedIn(f"No function found in registry for '{name}': register it first")
+        return cls._of(version, name, None)
+
+    @classmethod
+    def of_dataset(cls, func: Callable[..., Any], module: str) -> Self:
+        """
+        A tool of a function that a dataset's module lists; other datasets may have others of that name,
+        even of the same text, and the registry's names stay free.
+
+        Raises:
+            ToolError: Its name or type hints will not do.
+        """
+        name = check_name(name_of(func))
+        version = PlainVersion(func, name)
+        version.fingerprint = str(ids.hash_uuid("of a dataset", module, version.fingerprint))
+        CallableRegistry.catalogue.keep_apart(name, version)
         return cls._of(version, name, None)
 
     def fork(self, force: bool = False, **changes: Any) -> Self:  # noqa: FBT001, FBT002 (as in Entity)

@@ -28,6 +28,7 @@ class Catalogue:
         self.functions: dict[str, Callable[..., Any]] = {}
         self._current: dict[str, Version] = {}
         self._versions: dict[str, dict[str, Version]] = {}
+        self._apart: dict[tuple[str, str], Version] = {}
         self._lock = threading.RLock()
 
     def add(self, name: str, version: Version, *, replace: bool = False) -> Version:
@@ -70,6 +71,14 @@ class Catalogue:
             if current is not None and current.is_same(version):
                 return current
             return self.add(name, version)
+
+    def keep_apart(self, name: str, version: Version) -> None:
+        """
+        Let a version run for the tools that are made of it, without making it the function of that name:
+        each dataset has its own, and they are none of the names that a program registers or clears.
+        """
+        with self._lock:
+            self._apart[name, version.fingerprint] = version
 
     def refuse_if_taken(self, name: str) -> None:
         """
@@ -120,6 +129,8 @@ class Catalogue:
             ToolNotOptedIn: This process was not told to run it.
         """
         with self._lock:
+            if (apart := self._apart.get((name, fingerprint or ""))) is not None:
+                return apart
             if name not in self.functions:
                 raise ToolNotOptedIn(
                     f"Function '{name}' not found in registry: this process was not told to run it. "

@@ -140,7 +140,8 @@ class _Exact(_Stable):
     """Tells apart what only this process can: the objects themselves."""
 
     def function(self, function: FunctionType) -> _Description:
-        return self._code(function.__code__)
+        # The same text in two modules reads other globals.
+        return [function.__module__, self._code(function.__code__)]
 
     def opaque(self, value: Any) -> _Description:
         return [_type_name(type(value)), str(id(value))]

@@ -14,7 +14,7 @@ from tests.assets.test_checks import plan
 
 def report(**changes: Any) -> RunReport:
     counts = {"threads": 100, "complete": 90, "replies": 120, "attempts": 130, "sent": 130, "undone": 4}
-    counts["tool_runs"] = 0
+    counts |= {"tool_runs": 0, "tool_failures": 0}
     tokens = {"prompt_tokens": 1000, "completion_tokens": 2000, "cached_tokens": 0}
     facts: dict[str, Any] = {
         **counts,

@@ -59,7 +59,7 @@ def test_every_scenario_ends_complete_on_every_wire_format_and_is_not_run_twice(
     ("module", "says"),
     [
         ("tests.no_such_module", "tools_module tests.no_such_module cannot be imported"),
-        ("tests.conftest", "tools_module tests.conftest has no TOOLS: list the tools in it"),
+        ("tests.conftest", "tools_module tests.conftest has no list TOOLS: list the tools in it"),
     ],
 )
 def test_a_module_without_tools_is_named_when_the_dataset_is_loaded(module: str, says: str) -> None:

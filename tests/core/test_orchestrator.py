@@ -22,7 +22,7 @@ from minference_core.errors import ErrorClass
 from minference_core.orchestrator import InferenceOrchestrator, RequestLimits, parse_results_file
 from minference_core.providers import PROVIDERS
 from minference_core.requests import ProcessedOutput
-from minference_core.threads import ChatThread, LLMConfig, MessageRole, SystemPrompt, Usage
+from minference_core.threads import ChatMessage, ChatThread, LLMConfig, MessageRole, SystemPrompt, Usage
 from minference_core.tools import CallableRegistry, CallableTool, StructuredTool
 from tests.core.hostile import http, server
 
@@ -248,6 +248,32 @@ def test_an_invalid_reply_is_told_to_the_model_which_is_asked_again_in_the_same_
     assert chat.history[2].content.startswith('That cannot be used: "ten" is not of type "integer"')
     assert len(chat.get_all_usages()) == len(bodies) == 2
     assert out.cost_usd == pytest.approx(2 * (5 * 0.4 + 3 * 1.6) / 1e6)
+
+
+def test_each_reply_of_a_turn_is_counted_once_in_its_cost_and_the_history_stays_left_out(
+    orchestrated: Orchestrated,
+) -> None:
+    schema = StructuredTool(json_schema=SCORE)
+    earlier = [
+        ChatMessage(role="user", content="Before."),
+        ChatMessage(role="assistant", content="Long ago."),
+    ]
+    chat = thread("Score!", form="structured_output", forced_output=schema, max_repairs=3)
+    alone = thread(
+        "Score!", form="structured_output", forced_output=schema, history=earlier, use_history=False
+    )
+    with server(lambda _: chat_reply({"content": "ten"})) as (url, bodies):
+        (out,) = orchestrated(url).run([chat])
+        orchestrated(url).run([alone])
+
+    assert (out.repairs, len(bodies)) == (3, 6)
+    assert out.cost_usd == pytest.approx(4 * (5 * 0.4 + 3 * 1.6) / 1e6)
+    repair = json.loads(bodies[-1])["messages"]
+    assert [message["content"].split(":")[0] for message in repair] == [
+        "Score!",
+        "ten",
+        "That cannot be used",
+    ]
 
 
 def test_without_repairs_left_an_invalid_reply_is_the_outcome(orchestrated: Orchestrated) -> None:

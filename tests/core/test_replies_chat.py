@@ -168,7 +168,8 @@ def test_reasoning_that_has_to_go_back_with_the_calls_is_carried_as_it_came() ->
         ("<think>\n\n</think>\n\n4", None, "4"),
         ("<think>a</think>b</think>c", "a", "b</think>c"),
         ("2+2\n</think>\n4", "2+2", "4"),
-        ("</think>4", None, "4"),
+        ("</think>\n4", None, "4"),
+        ("Close it with </think> and go on.", None, "Close it with </think> and go on."),
     ],
 )
 @pytest.mark.parametrize("client", INLINING)

@@ -12,12 +12,12 @@ from minference_core.entities import EntityRegistry
 from minference_core.export import write_transcripts
 from minference_core.lineage import EntityStore
 from minference_core.requests import prepare
-from minference_core.specs import SpecDefaults
+from minference_core.specs import SpecDefaults, tools_of
 from minference_core.store.read import connect
 from minference_core.threads import ChatThread, Conversation, LLMConfig
 from tests.conftest import Pipeline
 from tests.core import shop_tools
-from tests.core.hostile import server
+from tests.core.hostile import http, server
 from tests.core.scripted import Asked, Call, model
 
 Make = Callable[..., Pipeline]
@@ -83,7 +83,7 @@ def test_a_loop_runs_all_calls_of_a_reply_and_goes_on_until_there_is_text(pipeli
     assert history(made) == [
         ("user", "Go on."),
         ("assistant", ""),
-        ("tool", '{"error": "Error executing broken asynchronously: no luck with 1"}'),
+        ("tool", '{"error": "Error executing broken: no luck with 1"}'),
         ("tool", '{"result": 8}'),
         ("tool", '{"error": "there is no tool nobody: there are double, add, broken"}'),
         ("tool", '{"result": 3}'),
@@ -94,7 +94,7 @@ def test_a_loop_runs_all_calls_of_a_reply_and_goes_on_until_there_is_text(pipeli
     )
     assert ran == [
         ("add", '{"result": 3}', None, True, 1, 1),
-        ("broken", None, "Error executing broken asynchronously: no luck with 1", True, 1, 1),
+        ("broken", None, "Error executing broken: no luck with 1", True, 1, 1),
         ("double", '{"result": 8}', None, True, 1, 1),
     ]
     assert query(made, "select turn, step from exchange order by 2") == [(1, 1), (1, 2)]
@@ -183,7 +183,7 @@ def test_a_loop_that_does_not_end_stops_at_max_steps_and_says_so(pipeline: Make,
     assert (dict(report.failures), len(seen), again.sent) == ({"max_steps": 1}, 3, 0)
     stored(made)
     assert query(made, "select error_class, error_message from failures") == [
-        ("max_steps", "not at its end after max_steps=3 replies: raise it")
+        ("max_steps", "not at its end after max_steps replies: raise it")
     ]
     assert query(made, "select count(*) from tool_run") == [(3,)]
 
@@ -330,6 +330,76 @@ def test_the_model_is_asked_again_as_often_as_the_row_allows(pipeline: Make, rep
     assert plan.max_output_tokens == 1000 * sent
 
 
+def test_a_step_whose_first_call_is_wrong_and_second_right_is_done_and_nothing_is_asked_again(
+    pipeline: Make,
+) -> None:
+    def stammers(asked: Asked) -> list[Call]:
+        return [("label", {"mood": "glad"}), ("label", {"mood": "glad", "stars": 5})]
+
+    with server(model(stammers)) as (url, seen):
+        made = pipeline([row("chat", "workflow", tools=["label"])], url=url, defaults=DEFAULTS)
+        report = made.run()
+
+    assert (report.complete, len(seen)) == (1, 1)
+
+
+@each_wire
+def test_a_part_of_a_reply_that_is_odd_costs_nobody_anything(pipeline: Make, wire: str) -> None:
+    def odd(raw: bytes) -> bytes:
+        plain = model(lambda asked: "Done." if asked.results else [("double", {"x": 1})])(raw)
+        _, _, body = plain.partition(b"\r\n\r\n")
+        answer = json.loads(body)
+        for parts in (answer.get("output"), answer.get("content")):
+            if parts is not None:
+                parts.insert(0, {"type": ["odd"], "x": 1})
+        return http(json.dumps(answer))
+
+    with server(odd) as (url, _):
+        made = pipeline([row(wire, tools=["double"])], url=url, defaults=DEFAULTS)
+        report = made.run()
+
+    assert (report.complete, made.plan().answered) == (1, 1)
+
+
+def test_a_history_that_waits_for_an_answer_gets_it_before_the_prompt_is_put(pipeline: Make) -> None:
+    given = [
+        {"role": "user", "content": "Double 4.", "tool_calls": None, "tool_call_id": None},
+        {
+            "role": "assistant",
+            "content": "",
+            "tool_calls": [{"id": "c1", "name": "double", "arguments": '{"x": 4}'}],
+            "tool_call_id": None,
+        },
+        {"role": "tool", "content": "8", "tool_calls": None, "tool_call_id": "c1"},
+    ]
+    said: list[str] = []
+
+    def listens(asked: Asked) -> str:
+        said.append(asked.said)
+        return "Yes."
+
+    with server(model(listens)) as (url, _):
+        made = pipeline([row("chat", tools=["double"], messages=given)], url=url, defaults=DEFAULTS)
+        made.run()
+
+    assert said == ["Double 4.", "Go on."]
+    assert [content for _, content in history(made)] == ["Double 4.", "", "8", "Yes.", "Go on.", "Yes."]
+
+
+def test_datasets_with_functions_of_one_text_each_run_their_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(tmp_path))
+    for name, rate in (("cheap_tools", 2), ("dear_tools", 100)):
+        text = f"RATE = {rate}\n\n\ndef price(x: int) -> int:\n    return x * RATE\n\n\nTOOLS = [price]\n"
+        (tmp_path / f"{name}.py").write_text(text)
+
+    made = [tools_of(name).tools["price"] for name in ("cheap_tools", "dear_tools")]
+
+    results = [kind(**fields).execute({"x": 1}) for kind, fields in made]
+    assert results == [{"result": 2}, {"result": 100}]
+
+
 # ── in the plan ───────────────────────────────────────────────────────────────
 
 
@@ -368,6 +438,21 @@ def test_a_row_that_asks_for_what_is_not_there_is_invalid_with_column_and_remedy
 
     assert made.plan().invalid == 1
     assert reason in made.request_rows()[0]["reason"]
+
+
+def test_a_tool_that_cannot_be_offered_is_found_before_a_workflow_begins(
+    pipeline: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(tmp_path))
+    listed = "from pydantic import RootModel\n\nclass Rows(RootModel[list[int]]):\n    pass\n\n\n"
+    (tmp_path / "odd_tools.py").write_text(
+        f"{listed}def one(x: int) -> int:\n    return x\n\n\nTOOLS = [one, Rows]\n"
+    )
+    defaults = SpecDefaults(client="openai", model="gpt-4.1-mini", tools_module="odd_tools")
+    made = pipeline([row("chat", "workflow", tools=["one", "rows"])], defaults=defaults)
+
+    assert made.plan().invalid == 1
+    assert "tools: the schema of rows is of type array" in made.request_rows()[0]["reason"]
 
 
 def test_a_loop_is_priced_from_one_reply_to_max_steps(pipeline: Make) -> None:
@@ -415,7 +500,7 @@ def every_scenario(pipeline: Make, simulator: Start) -> Pipeline:
 def test_every_history_read_back_from_the_store_can_be_sent_to_any_provider(every_scenario: Pipeline) -> None:
     made = every_scenario
     threads = [thread for (thread,) in query(made, "select id from thread_current")]
-    with EntityRegistry().active() as registry, httpx.Client(base_url=made.url) as http:
+    with EntityRegistry().active() as registry, httpx.Client(base_url=made.url) as web:
         registry.attach(EntityStore(made.data))
         for thread_id in threads:
             for wire in WIRES.values():
@@ -431,6 +516,6 @@ def test_every_history_read_back_from_the_store_can_be_sent_to_any_provider(ever
                 )
                 request = prepare(Conversation(thread_key="t", sample=0, generation=0, thread=chat))
                 headers = {**request.wire.headers, **request.authorization("sk-test")}
-                answer = http.post(request.wire.path, content=request.body, headers=headers)
+                answer = web.post(request.wire.path, content=request.body, headers=headers)
                 assert answer.status_code == 200, (answer.text, json.loads(request.body))
         registry.detach()

@@ -26,8 +26,8 @@ from minference_core.tools import CallableRegistry, CallableTool, StructuredTool
 from tests.conftest import Pipeline, Row, write_specs
 from tests.e2e.litellm.proxy import MASTER_KEY, Proxy, running_proxy
 
-# The first run on a machine installs the proxy; all in one process, so that it is started once.
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900), pytest.mark.xdist_group("litellm")]
+# The first run on a machine installs the proxy.
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 SCORE = {
     "type": "object",

@@ -17,7 +17,7 @@ import pytest
 from minference_core.providers import PROVIDERS
 from minference_core.store import connect
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]  # a busy machine takes five minutes
 
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent

@@ -11,12 +11,16 @@ with ranked as (
         count(*) over (partition by exchange.lineage_id, exchange.request_key) as attempts,
         row_number() over (
             partition by exchange.lineage_id
-            order by exchange.generation = thread_current.generation desc, exchange.sent_at desc, exchange.attempt desc
+            -- What was asked with other specs or tools has other versions; it counts where there is nothing else.
+            order by
+                exchange.generation = thread_current.generation desc,
+                thread_current.id in (exchange.in_thread_id, exchange.out_thread_id)
+                    or coalesce(exchange.request_key = thread_current.request_key, false) desc,
+                exchange.sent_at desc,
+                exchange.attempt desc
         ) as back
     from thread_current
-    inner join exchange
-        on exchange.lineage_id = thread_current.lineage_id
-        and thread_current.id in (exchange.in_thread_id, exchange.out_thread_id)
+    inner join exchange on exchange.lineage_id = thread_current.lineage_id
     where thread_current.error_class is not null
 )
 
@@ -34,7 +38,10 @@ select
     step,
     attempts,
     ended as error_class,
-    error_message,
+    case
+        when ended = 'max_steps' then coalesce(error_message, 'not at its end after max_steps replies: raise it')
+        else error_message
+    end as error_message,
     status_code,
     sent_at,
     run_id

@@ -9,8 +9,16 @@
 create or replace macro provenance(version) as table
 with made as (
     select * from exchange where out_thread_id = cast(version as uuid)
-    union all
+    union
     select * from exchange where out_message_id = cast(version as uuid)
+    union
+    -- A thread whose specs or tools have changed since has another id; the request that made it is the same.
+    select exchange.*
+    from thread_version
+    inner join exchange
+        on exchange.lineage_id = thread_version.lineage_id
+        and exchange.request_key = thread_version.request_key
+    where thread_version.id = cast(version as uuid) and exchange.out_thread_id is not null
 )
 
 select
