@@ -28,6 +28,7 @@ from minference_core.engine import (
     RunStats,
     Transport,
     Workers,
+    findings_of_others,
     write_exchanges,
 )
 from minference_core.errors import ErrorClass, PlanOutdated, Unsupported
@@ -96,8 +97,9 @@ async def run_conversations(
         await workers.finish(lambda: on_progress(stats.progress()))
         stopped, attempts, tool_runs, tool_failures = stats.done < stats.total, 0, 0, 0
         if not stopped:
+            others = findings_of_others(exchanges, source.generation)
             attempts, tool_runs, tool_failures = await asyncio.to_thread(
-                write_exchanges, journal, exchanges, findings.found
+                write_exchanges, journal, exchanges, {**others, **findings.found}
             )
     return stats.report(stopped=stopped, attempts=attempts, tool_runs=tool_runs, tool_failures=tool_failures)
 

@@ -13,6 +13,8 @@ from typing import Any
 from uuid import UUID
 
 import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from minference_core.engine.history import attempt_from, journal_files, read_journal
 from minference_core.errors import ErrorClass, JournalError
@@ -20,7 +22,7 @@ from minference_core.parquet import write_rows
 from minference_core.requests import interpret, price
 from minference_core.threads import TokenUsage
 
-__all__ = ["EXCHANGES", "Findings", "write_exchanges"]
+__all__ = ["EXCHANGES", "Findings", "findings_of_others", "write_exchanges"]
 
 _UTC = pa.timestamp("us", tz="UTC")
 EXCHANGES = pa.schema(
@@ -75,9 +77,38 @@ _NAMES = (
     "attempt", "client", "model", "run_id",
 )  # fmt: skip
 
+_FOUND_BY_READING = [
+    ErrorClass.REFUSAL, ErrorClass.CONTENT_FILTER, ErrorClass.TRUNCATED, ErrorClass.INVALID_OUTPUT,
+    ErrorClass.MAX_STEPS, ErrorClass.BAD_REQUEST,
+]  # fmt: skip
+
 # What was found wrong with an answer once its conversation had read it (cut off, not in the schema):
 # by (lineage, request key), the class and the words.
 Findings = Mapping[tuple[UUID, UUID], tuple[ErrorClass, str | None]]
+
+
+def findings_of_others(exchanges: Path, generation: int) -> Findings:
+    """
+    What was found wrong with the answers of other generations than this one, when they were read.
+
+    Args:
+        exchanges: The partition's table as it is; nothing is known where there is none yet.
+    """
+    if not exchanges.exists():
+        return {}
+    columns = ["lineage_id", "request_key", "generation", "status_code", "error_class", "error_message"]
+    judged = pc.is_in(pc.field("error_class"), pa.array(_FOUND_BY_READING))
+    answered = (pc.field("status_code") >= 200) & (pc.field("status_code") < 300)
+    rows = pq.read_table(
+        exchanges, columns=columns, filters=judged & answered & (pc.field("generation") != generation)
+    )
+    return {
+        (UUID(row["lineage_id"]), UUID(row["request_key"])): (
+            ErrorClass(row["error_class"]),
+            row["error_message"],
+        )
+        for row in rows.to_pylist()
+    }
 
 
 def write_exchanges(journal: Path, target: Path, findings: Findings) -> tuple[int, int, int]:

@@ -79,7 +79,8 @@ def _tool(item: object, module: str) -> Tool:
         if callable(item):
             return CallableTool.of_dataset(item, module)
     except ValueError as exc:
-        raise ConfigError(f"tools_module {module}: {item!r} cannot be a tool: {exc}") from exc
+        name = getattr(item, "__name__", repr(item))
+        raise ConfigError(f"tools_module {module}: {name} cannot be a tool: {exc}") from exc
     raise ConfigError(
         f"tools_module {module}: {_LISTED_AS} holds {item!r}, which is no function, pydantic model or tool"
     )

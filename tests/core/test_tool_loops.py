@@ -313,6 +313,24 @@ def test_an_invalid_answer_is_kept_and_the_model_is_told_and_asked_again(pipelin
     assert query(made, "select count(*) from invalid_outputs") == [(1,)]
 
 
+def test_what_was_wrong_with_an_answer_is_still_known_when_another_generation_was_asked(
+    pipeline: Make,
+) -> None:
+    with server(model(lambda _: "four stars")) as (url, _):
+        made = pipeline(
+            [row("chat", "structured_output", forced_output="label", max_repairs=0)],
+            url=url,
+            defaults=DEFAULTS,
+        )
+        made.run()
+        made.generation = 1
+        made.run()
+
+    assert [(r["generation"], r["error_class"]) for r in made.exchange_rows()] == [
+        (0, "invalid_output"), (1, "invalid_output"),
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize(("repairs", "sent"), [(0, 1), (1, 2), (3, 4)])
 def test_the_model_is_asked_again_as_often_as_the_row_allows(pipeline: Make, repairs: int, sent: int) -> None:
     with server(model(lambda _: "four stars")) as (url, seen):
