@@ -9,7 +9,7 @@ import orjson
 
 from minference_core import ids
 from minference_core.errors import Unsupported
-from minference_core.providers import WireRequest, provider_of
+from minference_core.providers import Provider, WireRequest, provider_of
 from minference_core.providers.embedded_calls import with_embedded_calls
 from minference_core.requests.outcome import Attempt, Meaning, interpret
 from minference_core.requests.tokens import estimate_prompt_tokens, max_output_tokens
@@ -27,11 +27,13 @@ class PreparedRequest:
         key: Hash of everything that can change the answer, never of a secret. With the thread's
             lineage it names the answer: the same question in two rows is two conversations.
         conversation: The conversation whose thread is sent.
+        provider: Who writes it, and reads nothing: an answer says by its shape whose words it is in.
         body: What goes over the wire, byte for byte.
     """
 
     key: UUID
     conversation: Conversation
+    provider: Provider
     wire: WireRequest
     body: bytes
 
@@ -72,12 +74,12 @@ class PreparedRequest:
 
     def authorization(self, key: str) -> Mapping[str, str]:
         """The headers that carry the account's key."""
-        return provider_of(self.thread).authorization(key, self.wire)
+        return self.provider.authorization(key, self.wire)
 
     @property
     def dialect(self) -> str:
         """The wire format that it is written in."""
-        return provider_of(self.thread).dialect
+        return self.provider.dialect
 
     def interpret(self, attempt: Attempt) -> Meaning:
         """Read an attempt's raw answer, calls in its words included; nothing it may hold raises."""
@@ -108,4 +110,4 @@ def prepare(conversation: Conversation) -> PreparedRequest:
         provider.name, provider.dialect, wire.asked.get("model"), wire.asked, conversation.sample,
         conversation.generation,
     )  # fmt: skip
-    return PreparedRequest(key, conversation, wire, body)
+    return PreparedRequest(key, conversation, provider, wire, body)

@@ -141,7 +141,7 @@ class _Found:
         for field in _WORDS:
             if isinstance(inner := value.get(field), str):
                 self.texts.append(inner)
-            else:
+            elif inner is not None:
                 self.read(inner)
         if isinstance(made := value.get("input"), dict):  # the arguments of a call on Anthropic
             self.texts.append(orjson.dumps(made).decode())
