@@ -28,7 +28,6 @@ from minference_core.engine import (
     RunStats,
     Transport,
     Workers,
-    findings_of_others,
     write_exchanges,
 )
 from minference_core.errors import ErrorClass, PlanOutdated, Unsupported
@@ -97,9 +96,8 @@ async def run_conversations(
         await workers.finish(lambda: on_progress(stats.progress()))
         stopped, attempts, tool_runs, tool_failures = stats.done < stats.total, 0, 0, 0
         if not stopped:
-            others = findings_of_others(exchanges, source.generation)
             attempts, tool_runs, tool_failures = await asyncio.to_thread(
-                write_exchanges, journal, exchanges, {**others, **findings.found}
+                write_exchanges, journal, exchanges, findings.found, generation=source.generation
             )
     return stats.report(stopped=stopped, attempts=attempts, tool_runs=tool_runs, tool_failures=tool_failures)
 

@@ -2,7 +2,7 @@
 
 from minference_core.engine.asked import Sendable
 from minference_core.engine.engine import Draining, Engine
-from minference_core.engine.exchanges import EXCHANGES, Findings, findings_of_others, write_exchanges
+from minference_core.engine.exchanges import EXCHANGES, Findings, write_exchanges
 from minference_core.engine.gate import Gate
 from minference_core.engine.history import History
 from minference_core.engine.journal import Journal
@@ -36,7 +36,6 @@ __all__ = [
     "Transport",
     "Workers",
     "backoff_s",
-    "findings_of_others",
     "graceful_stop",
     "tool_run",
     "write_exchanges",

@@ -1,8 +1,9 @@
 """
 Journals to one Parquet file: every attempt of a partition, and every execution of a tool, one row each.
 
-A pure function of the journals, and of what the conversations made of their answers: written anew
-it is the same file.
+A function of the journals, and of what the conversations made of their answers: written anew it is the
+same file. What was found in the answers of other generations than the present one is known from the table
+itself, and only while that is there.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -22,7 +23,7 @@ from minference_core.parquet import write_rows
 from minference_core.requests import interpret, price
 from minference_core.threads import TokenUsage
 
-__all__ = ["EXCHANGES", "Findings", "findings_of_others", "write_exchanges"]
+__all__ = ["EXCHANGES", "Findings", "write_exchanges"]
 
 _UTC = pa.timestamp("us", tz="UTC")
 EXCHANGES = pa.schema(
@@ -87,33 +88,15 @@ _FOUND_BY_READING = [
 Findings = Mapping[tuple[UUID, UUID], tuple[ErrorClass, str | None]]
 
 
-def findings_of_others(exchanges: Path, generation: int) -> Findings:
-    """
-    What was found wrong with the answers of other generations than this one, when they were read.
-
-    Args:
-        exchanges: The partition's table as it is; nothing is known where there is none yet.
-    """
-    if not exchanges.exists():
-        return {}
-    columns = ["lineage_id", "request_key", "generation", "status_code", "error_class", "error_message"]
-    judged = pc.is_in(pc.field("error_class"), pa.array(_FOUND_BY_READING))
-    answered = (pc.field("status_code") >= 200) & (pc.field("status_code") < 300)
-    rows = pq.read_table(
-        exchanges, columns=columns, filters=judged & answered & (pc.field("generation") != generation)
-    )
-    return {
-        (UUID(row["lineage_id"]), UUID(row["request_key"])): (
-            ErrorClass(row["error_class"]),
-            row["error_message"],
-        )
-        for row in rows.to_pylist()
-    }
-
-
-def write_exchanges(journal: Path, target: Path, findings: Findings) -> tuple[int, int, int]:
+def write_exchanges(
+    journal: Path, target: Path, findings: Findings, *, generation: int
+) -> tuple[int, int, int]:
     """
     Write the partition's exchanges.
+
+    Args:
+        findings: Of the answers of one generation; those of others are taken over from the table as it is.
+        generation: Which one.
 
     Returns:
         How many attempts there are, how many executions of tools, and how many of these failed.
@@ -123,6 +106,7 @@ def write_exchanges(journal: Path, target: Path, findings: Findings) -> tuple[in
         OSError: The target cannot be written; an older file there stays as it is.
     """
     attempts = failed = 0
+    findings = {**_earlier_findings(target, generation), **findings}
 
     def rows() -> Iterator[dict[str, Any]]:
         nonlocal attempts, failed
@@ -135,6 +119,25 @@ def write_exchanges(journal: Path, target: Path, findings: Findings) -> tuple[in
 
     written = write_rows(target, EXCHANGES, rows())
     return attempts, written - attempts, failed
+
+
+def _earlier_findings(table: Path, generation: int) -> Findings:
+    """What a table says of the answers of other generations; nothing if it cannot be read."""
+    columns = ["lineage_id", "request_key", "generation", "status_code", "error_class", "error_message"]
+    judged = pc.is_in(pc.field("error_class"), pa.array(_FOUND_BY_READING))
+    answered = (pc.field("status_code") >= 200) & (pc.field("status_code") < 300)
+    others = pc.field("generation") != generation
+    try:
+        rows = pq.read_table(table, columns=columns, filters=judged & answered & others).to_pylist()
+    except (OSError, pa.ArrowInvalid):  # there is none yet, or a damaged one, which is about to be replaced
+        return {}
+    return {
+        (UUID(row["lineage_id"]), UUID(row["request_key"])): (
+            ErrorClass(row["error_class"]),
+            row["error_message"],
+        )
+        for row in rows
+    }
 
 
 @dataclass(frozen=True, slots=True)

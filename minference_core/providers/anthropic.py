@@ -15,7 +15,7 @@ from minference_core.providers.asked import Asked, check
 from minference_core.providers.base import JsonObject, WireRequest, merged
 from minference_core.providers.cache_marks import marked
 from minference_core.threads import ChatThread, Reply, views
-from minference_core.threads.strict import anthropic_form
+from minference_core.threads.anthropic_schema import anthropic_form
 from minference_core.tools import StructuredTool
 
 __all__ = ["Anthropic"]

@@ -1,15 +1,14 @@
 """
-Schemas that a provider can hold a model to, made of the ones people write.
+Schemas as OpenAI's strict mode takes them.
 
-Sources: https://platform.openai.com/docs/guides/structured-outputs#supported-schemas and what the official
-SDKs make of a pydantic model (`openai/lib/_pydantic.py`, `anthropic/lib/_parse/_transform.py`).
-A reply is checked against the schema as it was written, whatever the model was held to.
+Sources: https://platform.openai.com/docs/guides/structured-outputs#supported-schemas and what the `openai`
+SDK makes of a pydantic model (`openai/lib/_pydantic.py`). A reply is checked against the schema as it was
+written, whatever the model was held to.
 """
 
 from collections.abc import Mapping
 from typing import Any
 
-from minference_core.threads.anthropic_schema import anthropic_form
 from minference_core.threads.schema_parts import (
     ANNOTATIONS,
     DEFINITIONS,
@@ -20,7 +19,7 @@ from minference_core.threads.schema_parts import (
     kinds_of,
 )
 
-__all__ = ["anthropic_form", "openai_strict"]
+__all__ = ["openai_strict"]
 
 _NOT_PERMITTED = frozenset(
     {

@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from minference_core.threads.anthropic_schema import anthropic_form
 from minference_core.threads.config import LLMClient
 from minference_core.threads.settings import takes
-from minference_core.threads.strict import anthropic_form, openai_strict
+from minference_core.threads.strict import openai_strict
 from minference_core.tools import StructuredTool
 
 if TYPE_CHECKING:

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from minference_core.simulator.anthropic.schema import schema_problem
 from minference_core.simulator.json_values import schema_value
 from minference_core.simulator.openai.strict_schema import strict_problem
-from minference_core.threads.strict import anthropic_form, openai_strict
+from minference_core.threads.anthropic_schema import anthropic_form
+from minference_core.threads.strict import openai_strict
 
 NAMES = st.sampled_from(["a", "b", "c"])
 LEAVES = st.one_of(

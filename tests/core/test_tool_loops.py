@@ -537,3 +537,14 @@ def test_every_history_read_back_from_the_store_can_be_sent_to_any_provider(ever
                 answer = web.post(request.wire.path, content=request.body, headers=headers)
                 assert answer.status_code == 200, (answer.text, json.loads(request.body))
         registry.detach()
+
+
+def test_a_damaged_table_of_exchanges_is_replaced_by_the_next_run(pipeline: Make) -> None:
+    with server(model(lambda _: "Done.")) as (url, seen):
+        made = pipeline([row("chat", "text")], url=url, defaults=DEFAULTS)
+        made.run()
+        whole = made.exchanges.read_bytes()
+        made.exchanges.write_bytes(whole[:-20])
+        made.run()
+
+    assert (made.exchanges.read_bytes(), len(seen)) == (whole, 1)
