@@ -163,4 +163,5 @@ class ErrorClass(StrEnum):
     INVALID_OUTPUT = "invalid_output"  # not what the schema asks for
     MAX_STEPS = "max_steps"  # a tool loop did not come to its end within the thread's max_steps
     TOO_LARGE = "too_large"  # never sent: it cannot fit the lane's limit
+    BUDGET = "budget"  # never sent: no budget was left for what it may cost
     UNCERTAIN = "uncertain"  # a crash left it unknown whether the provider answered

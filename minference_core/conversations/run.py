@@ -167,11 +167,11 @@ class _Holder:
                 self._findings.note(step)
                 now = step.after
                 break
-            attempt = self._history.settled(request)
+            attempt, meaning = self._history.settled(request), None
             if attempt is None:
                 asked = True
-                attempt = await self._engine.ask(request)
-            answer = Answer.of(request, attempt)
+                attempt, meaning = await self._engine.ask(request)
+            answer = Answer.of(request, attempt, meaning)
             step = answer.step(await self._tools.run(answer, known_results(answer, self._history)))
             self._findings.note(step)
             replies += step.reply_message is not None

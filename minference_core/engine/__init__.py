@@ -1,7 +1,7 @@
 """The engine: the only part that spends money. It paces, sends, retries, and writes down what came back."""
 
 from minference_core.engine.asked import Sendable
-from minference_core.engine.engine import Draining, Engine
+from minference_core.engine.engine import Draining, Engine, Settled
 from minference_core.engine.exchanges import EXCHANGES, Findings, write_exchanges
 from minference_core.engine.gate import Gate
 from minference_core.engine.history import History
@@ -33,6 +33,7 @@ __all__ = [
     "RunReport",
     "RunStats",
     "Sendable",
+    "Settled",
     "Transport",
     "Workers",
     "backoff_s",

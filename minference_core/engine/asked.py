@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from uuid import UUID
 
 from minference_core.providers import WireRequest
-from minference_core.requests import Attempt, Meaning
+from minference_core.requests import Attempt, Meaning, Weight
 
 __all__ = ["Sendable"]
 
@@ -51,8 +51,8 @@ class Sendable(Protocol):
         ...
 
     @property
-    def tokens(self) -> int:
-        """The most it can weigh against tokens per minute: what is read and what may be written."""
+    def weight(self) -> Weight:
+        """What it takes of limits and budgets; asked for once a run."""
         ...
 
     @property

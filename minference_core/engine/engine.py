@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from itertools import count
-from typing import Any
+from typing import Any, NamedTuple
 
 from minference_core.engine import records
 from minference_core.engine.asked import Sendable
@@ -24,12 +24,19 @@ from minference_core.engine.stats import RunStats
 from minference_core.engine.transport import HttpReply, Transport
 from minference_core.errors import ErrorClass, RequestTooLarge, TransportError
 from minference_core.providers import endpoint, retry_after_s
-from minference_core.requests import Attempt
+from minference_core.requests import Attempt, Meaning
 
-__all__ = ["Draining", "Engine"]
+__all__ = ["Draining", "Engine", "Settled"]
 
 # How long a lane waits that is told to slow down, but not for how long.
 _HOLD_S = 1.0
+
+
+class Settled(NamedTuple):
+    """The attempt that settled a request, and what it says."""
+
+    attempt: Attempt
+    meaning: Meaning
 
 
 class Draining(Exception):
@@ -74,7 +81,7 @@ class Engine:
         self._refusals = 0  # since the last answer
         self.sending: set[asyncio.Task[Any] | None] = set()  # tasks that must not be cut off
 
-    async def ask(self, request: Sendable) -> Attempt:
+    async def ask(self, request: Sendable) -> Settled:
         """
         Send a request until it is settled or its retries are used up.
 
@@ -82,7 +89,7 @@ class Engine:
             JournalError: The journal cannot be written; nothing more may be sent.
             Draining: The run is stopping and the request is not settled.
         """
-        tokens = request.tokens
+        tokens = request.weight.tokens
         try:
             self._gate.check(tokens)
         except RequestTooLarge as exc:
@@ -97,9 +104,10 @@ class Engine:
                 return await self._refuse(request, *self._closed)
             started = time.monotonic() if started is None else started
             attempt, advised_s = await self._send(request, tokens)
-            wait_s = self._next_wait(request, attempt, advised_s, tries, time.monotonic() - started)
+            meaning = request.interpret(attempt)
+            wait_s = self._next_wait(request, meaning, advised_s, tries, time.monotonic() - started)
             if wait_s is None:
-                return attempt
+                return Settled(attempt, meaning)
             self._check_stop()
             self._stats.retries += 1
             await self._sleep(wait_s)
@@ -162,12 +170,11 @@ class Engine:
     def _next_wait(
         self,
         request: Sendable,
-        attempt: Attempt,
+        meaning: Meaning,
         advised_s: float | None,
         tries: int,
         elapsed_s: float,
     ) -> float | None:
-        meaning = request.interpret(attempt)
         if meaning.reply is not None:
             self._refusals = 0
             self._stats.answered(request.client, request.model, meaning.reply.usage)
@@ -199,10 +206,11 @@ class Engine:
         elif self._refusals > 1:
             self._gate.hold(advised_s if advised_s is not None else _HOLD_S)
 
-    async def _refuse(self, request: Sendable, error: ErrorClass, message: str) -> Attempt:
+    async def _refuse(self, request: Sendable, error: ErrorClass, message: str) -> Settled:
         """A request that is not sent, on record once for as long as the reason stays."""
         now = datetime.now(UTC)
         record = records.refusal(request, self._lane, error, message, now, self._run_id)
         if self._history.refuse(request, error, now):
             await self._journal.write(record)
-        return attempt_from(record, now)
+        attempt = attempt_from(record, now)
+        return Settled(attempt, request.interpret(attempt))

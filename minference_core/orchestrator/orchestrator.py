@@ -9,14 +9,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from minference_core.engine import Draining, Engine, Lane, LaneLimits, Workers, environment
+from minference_core.engine import Draining, Engine, Lane, LaneLimits, Settled, Workers, environment
 from minference_core.entities import EntityRegistry
 from minference_core.errors import ErrorClass
 from minference_core.orchestrator.bar import progress_bar
 from minference_core.orchestrator.limits import DEFAULT_LIMITS, RequestLimits, lane_limits
 from minference_core.orchestrator.session import Session, Sessions
 from minference_core.orchestrator.turn import Turn, failed, version_of
-from minference_core.requests import Attempt, ProcessedOutput
+from minference_core.requests import ProcessedOutput
 from minference_core.threads import ChatThread, Client
 
 __all__ = ["InferenceOrchestrator"]
@@ -245,17 +245,17 @@ class _Run:
             while isinstance(now, Turn):
                 async with self._session.slots[now.request.client]:
                     try:
-                        attempt = await engine.ask(now.request)
+                        settled = await engine.ask(now.request)
                     except Draining:
                         return
                 # A stop lets those be that have sent something: this one has to take in what it paid for.
                 with engine.uninterrupted():
-                    now = await self._taken_in(now, attempt)
+                    now = await self._taken_in(now, settled)
             self._note(listed.place, now)
 
-    async def _taken_in(self, turn: Turn, attempt: Attempt) -> ProcessedOutput | Turn:
+    async def _taken_in(self, turn: Turn, settled: Settled) -> ProcessedOutput | Turn:
         try:
-            return await turn.end(attempt, tool_timeout_s=self._tool_timeout_s)
+            return await turn.end(*settled, tool_timeout_s=self._tool_timeout_s)
         except Exception as exc:  # one thread's answer, however odd, must not cost the others theirs
             log.exception("an answer could not be taken into its thread")
             self._session.undelivered = True

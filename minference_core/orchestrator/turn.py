@@ -12,6 +12,7 @@ from minference_core.errors import ErrorClass
 from minference_core.providers import Unsupported
 from minference_core.requests import (
     Attempt,
+    Meaning,
     PreparedRequest,
     ProcessedOutput,
     RawOutput,
@@ -69,7 +70,9 @@ class Turn:
         EntityRegistry.register(ready.thread)
         return cls(thread, request)
 
-    async def end(self, attempt: Attempt, *, tool_timeout_s: float | None) -> "ProcessedOutput | Turn":
+    async def end(
+        self, attempt: Attempt, meaning: Meaning, *, tool_timeout_s: float | None
+    ) -> "ProcessedOutput | Turn":
         """
         Carry out what the reply asks for, and bring the thread to where it is then.
 
@@ -77,7 +80,6 @@ class Turn:
             The outcome; or, where the reply is not what was asked for and the thread allows another try,
             the turn to try it with.
         """
-        meaning = self.request.interpret(attempt)
         if meaning.reply is None:
             return self._output(attempt, error=meaning.error, message=meaning.message)
         reply, sent = meaning.reply, self.request.conversation

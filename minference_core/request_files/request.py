@@ -14,8 +14,8 @@ from minference_core.providers.base import JsonObject
 from minference_core.providers.reading import count
 from minference_core.request_files.endpoints import Address
 from minference_core.request_files.lines import Line
-from minference_core.request_files.tokens import weight
-from minference_core.requests import Attempt, Meaning, interpret
+from minference_core.request_files.tokens import weigh_line
+from minference_core.requests import Attempt, Meaning, Weight, interpret
 from minference_core.threads import Reply, TokenUsage
 
 __all__ = ["FileRequest", "answer_in"]
@@ -66,9 +66,9 @@ class FileRequest:
         return model if isinstance(model, str) else None
 
     @property
-    def tokens(self) -> int:
-        """The most it can take of a tokens-per-minute limit."""
-        return weight(self.line.endpoint, self.wire.body)
+    def weight(self) -> Weight:
+        """What it takes of limits and budgets."""
+        return weigh_line(self.line.endpoint, self.wire.body)
 
     @property
     def journal_fields(self) -> Mapping[str, Any]:

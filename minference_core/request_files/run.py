@@ -186,8 +186,7 @@ class _Asker:
     async def _ask(self, request: FileRequest) -> None:
         if self._history.is_settled(request):
             return  # it is in the output already
-        attempt = await self._engine.ask(request)
-        meaning = request.interpret(attempt)
+        attempt, meaning = await self._engine.ask(request)
         self._output.write(result_line(request, attempt, meaning))
         error = None if meaning.reply is not None else meaning.error
         self._tally.settle(request.line.number, error, meaning.message)

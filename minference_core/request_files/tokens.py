@@ -4,14 +4,14 @@ What a line's request weighs against tokens per minute: what is read and what ma
 The body is somebody else's: a field of the wrong type weighs nothing here, and is for the server to refuse.
 """
 
-from typing import Any
+from typing import Any, overload
 
 from minference_core import ids
 from minference_core.providers.base import JsonObject
 from minference_core.request_files.endpoints import COMPLETIONS, EMBEDDINGS, Endpoint
-from minference_core.requests import token_counter
+from minference_core.requests import Weight, most_tokens_of, token_counter
 
-__all__ = ["weight"]
+__all__ = ["weigh_line"]
 
 # What a completion is taken for that names no limit: the original's figure, and about what OpenAI counts.
 _UNSAID_OUTPUT = 15
@@ -21,29 +21,46 @@ _PER_REPLY = 3
 _READ_AS_JSON = ("tools", "response_format", "output_config")
 
 
-def weight(endpoint: Endpoint, body: JsonObject) -> int:
-    """Tokens of one request, prompt and longest answer together."""
+def weigh_line(endpoint: Endpoint, body: JsonObject) -> Weight:
+    """One request's prompt, and its longest answer."""
     if endpoint is EMBEDDINGS:
-        return _read(body.get("input"))
+        texts, tokens = _read(body.get("input"))
+        return _weight(texts, tokens, prompts=len(texts), answers=0, limit=0)
     if endpoint is COMPLETIONS:
         prompt = body.get("prompt")
         answers = max(_number(body, "n", 1), _number(body, "best_of", 1)) * _prompts(prompt)
-        return _read(prompt) + answers * _number(body, "max_tokens", _UNSAID_OUTPUT)
-    limit = _number(body, "max_completion_tokens", _number(body, "max_tokens", _UNSAID_OUTPUT))
-    return _conversation(body) + _number(body, "n", 1) * limit
-
-
-def _conversation(body: JsonObject) -> int:
+        texts, tokens = _read(prompt)
+        return _weight(
+            texts, tokens, prompts=len(texts), answers=answers, limit=_number(body, "max_tokens", None)
+        )
+    limit = _number(body, "max_completion_tokens", _number(body, "max_tokens", None))
     messages = body.get("messages")
     said = [m for m in messages if isinstance(m, dict)] if isinstance(messages, list) else []
     texts = [text for message in said for text in _texts(message.get("content"))]
     texts += _texts(body.get("system"))
     texts += [ids.json_text(body[field]) for field in _READ_AS_JSON if field in body]
-    return token_counter()(texts) + _PER_MESSAGE * len(said) + _PER_REPLY
+    overhead = _PER_MESSAGE * len(said) + _PER_REPLY
+    return _weight(texts, overhead, prompts=len(said), answers=_number(body, "n", 1), limit=limit)
 
 
-def _read(told: Any) -> int:
-    """Tokens of a prompt: a text, a list of texts, a list of tokens or a list of such lists."""
+def _weight(texts: list[str], more: int, *, prompts: int, answers: int, limit: int | None) -> Weight:
+    """
+    Args:
+        more: Tokens that are in no text.
+        answers: How many the request asks for.
+        limit: Tokens that each may have; None when nothing says.
+    """
+    most = None if limit is None else answers * limit
+    return Weight(
+        prompt=token_counter()(texts) + more,
+        output=answers * (_UNSAID_OUTPUT if limit is None else limit),
+        most_prompt=most_tokens_of(texts, prompts) + more,
+        most_output=0 if answers == 0 else most,
+    )
+
+
+def _read(told: Any) -> tuple[list[str], int]:
+    """What a prompt says, and its tokens beside: a text, a list of texts, of tokens, or of such lists."""
     texts, tokens = list[str](), 0
     waiting = [told]
     while waiting:
@@ -54,7 +71,7 @@ def _read(told: Any) -> int:
                 waiting += parts
             case int():
                 tokens += 1
-    return token_counter()(texts) + tokens
+    return texts, tokens
 
 
 def _prompts(prompt: Any) -> int:
@@ -71,6 +88,10 @@ def _texts(content: Any) -> list[str]:
     return [p["text"] for p in parts if isinstance(p, dict) and isinstance(p.get("text"), str)]
 
 
-def _number(body: JsonObject, field: str, unsaid: int) -> int:
+@overload
+def _number(body: JsonObject, field: str, unsaid: int) -> int: ...
+@overload
+def _number(body: JsonObject, field: str, unsaid: int | None) -> int | None: ...
+def _number(body: JsonObject, field: str, unsaid: int | None) -> int | None:
     value = body.get(field)
     return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else unsaid

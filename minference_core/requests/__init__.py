@@ -15,7 +15,14 @@ from minference_core.requests.replay import (
     replay,
     stamped,
 )
-from minference_core.requests.tokens import estimate_prompt_tokens, max_output_tokens, token_counter
+from minference_core.requests.tokens import (
+    Weight,
+    estimate_prompt_tokens,
+    max_output_tokens,
+    most_tokens_of,
+    token_counter,
+    weigh,
+)
 
 __all__ = [
     "PRICE_ID",
@@ -32,16 +39,19 @@ __all__ = [
     "RecordedResult",
     "Records",
     "Step",
+    "Weight",
     "estimate",
     "estimate_prompt_tokens",
     "interpret",
     "json_object_of",
     "known_results",
     "max_output_tokens",
+    "most_tokens_of",
     "prepare",
     "price",
     "raw_result",
     "replay",
     "stamped",
     "token_counter",
+    "weigh",
 ]

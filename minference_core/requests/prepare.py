@@ -12,7 +12,7 @@ from minference_core.errors import Unsupported
 from minference_core.providers import Provider, WireRequest, provider_of
 from minference_core.providers.embedded_calls import with_embedded_calls
 from minference_core.requests.outcome import Attempt, Meaning, interpret
-from minference_core.requests.tokens import estimate_prompt_tokens, max_output_tokens
+from minference_core.requests.tokens import Weight, weigh
 from minference_core.threads import ChatThread, Conversation
 
 __all__ = ["PreparedRequest", "prepare"]
@@ -55,9 +55,9 @@ class PreparedRequest:
         return self.thread.llm_config.model
 
     @property
-    def tokens(self) -> int:
-        """The most it can take of a tokens-per-minute limit."""
-        return estimate_prompt_tokens(self.wire.body) + max_output_tokens(self.wire.body)
+    def weight(self) -> Weight:
+        """What it takes of limits and budgets; worked out each time."""
+        return weigh(self.wire.body)
 
     @property
     def journal_fields(self) -> Mapping[str, Any]:

@@ -95,9 +95,13 @@ class Answer:
     verdict: Verdict | None
 
     @classmethod
-    def of(cls, request: PreparedRequest, attempt: Attempt) -> "Answer":
+    def of(cls, request: PreparedRequest, attempt: Attempt, meaning: Meaning | None = None) -> "Answer":
+        """
+        Args:
+            meaning: What the attempt says, where it has been read already.
+        """
         sent = stamped(request.conversation, attempt.first_sent_at)
-        meaning = request.interpret(attempt)
+        meaning = meaning or request.interpret(attempt)
         verdict = None if meaning.reply is None else judge(sent.thread, meaning.reply)
         return cls(request, attempt, sent, meaning, verdict)
 

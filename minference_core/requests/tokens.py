@@ -13,14 +13,21 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 from math import ceil
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 import tiktoken
 
 from minference_core.providers.base import JsonObject
 
-__all__ = ["estimate_prompt_tokens", "max_output_tokens", "token_counter"]
+__all__ = [
+    "Weight",
+    "estimate_prompt_tokens",
+    "max_output_tokens",
+    "most_tokens_of",
+    "token_counter",
+    "weigh",
+]
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +44,8 @@ _OTHER_BYTES_PER_TOKEN = 2.5
 # gpt-4-0613 format (OpenAI cookbook, "How to count tokens with tiktoken").
 _TOKENS_PER_MESSAGE = 3
 _TOKENS_PER_REPLY = 3
+# The same as a bound that no chat format of theirs reaches: role, separators, a name, and a primer.
+_MOST_TOKENS_PER_MESSAGE = 8
 # The most that Anthropic counts for a picture that need not be scaled, 1568 pixels on the longer side
 # (platform.claude.com/docs/en/build-with-claude/vision: "approximately 1,600 tokens"); OpenAI's 765 for
 # 1024 by 1024 pixels in high detail is less. How large a picture is cannot be seen in its address.
@@ -59,6 +68,35 @@ _WORDS = (
 Counter = Callable[[Sequence[str]], int]
 
 
+class Weight(NamedTuple):
+    """
+    What one request takes of an account's limits and budgets, in tokens.
+
+    Attributes:
+        prompt: Read, as good a guess as can be had.
+        output: Written at most, as providers count a request before it is answered.
+        most_prompt: Read at the very most, whatever the tokenizer: a guess may be too low, a budget must not.
+        most_output: Written at the very most; None when nothing in the request bounds it.
+    """
+
+    prompt: int
+    output: int
+    most_prompt: int
+    most_output: int | None
+
+    @property
+    def tokens(self) -> int:
+        """Read and written: what tokens per minute count."""
+        return self.prompt + self.output
+
+
+def weigh(body: JsonObject, count: Counter | None = None) -> Weight:
+    """What a Chat Completions, Responses or Messages body weighs."""
+    read = _Read.of(body)
+    output = max_output_tokens(body)
+    return Weight(read.estimate(count or token_counter()), output, read.most(), output or None)
+
+
 def estimate_prompt_tokens(body: JsonObject, count: Counter | None = None) -> int:
     """
     Tokens a provider will read for this body.
@@ -67,21 +105,45 @@ def estimate_prompt_tokens(body: JsonObject, count: Counter | None = None) -> in
         body: A Chat Completions, Responses or Messages body.
         count: Tokens in some texts together; the best one at hand when left out.
     """
-    said = body.get("messages") or body.get("input") or []
-    messages = [{"content": said}] if isinstance(said, str) else said
-    found = _Found()
-    found.read([*messages, {"content": body.get("system")}, {"content": body.get("instructions")}])
-    extra = [
-        orjson.dumps(body[field]).decode()
-        for field in ("response_format", "output_config", "text", "structured_outputs", "tools")
-        if field in body
-    ]
-    return (
-        (count or token_counter())([*found.texts, *extra])
-        + _TOKENS_PER_IMAGE * found.images
-        + _TOKENS_PER_MESSAGE * len(messages)
-        + _TOKENS_PER_REPLY
-    )
+    return _Read.of(body).estimate(count or token_counter())
+
+
+def most_tokens_of(texts: Sequence[str], messages: int, images: int = 0) -> int:
+    """
+    More than any tokenizer makes of these texts.
+
+    The tokens of a byte-level vocabulary, which all these providers have, are a byte at least.
+    """
+    size = sum(len(text.encode("utf-8", "surrogatepass")) for text in texts)
+    return size + _TOKENS_PER_IMAGE * images + _MOST_TOKENS_PER_MESSAGE * (messages + 1)
+
+
+class _Read(NamedTuple):
+    """What of a body is read by the model."""
+
+    texts: list[str]
+    messages: int
+    images: int
+
+    @classmethod
+    def of(cls, body: JsonObject) -> "_Read":
+        said = body.get("messages") or body.get("input") or []
+        messages = [{"content": said}] if isinstance(said, str) else said
+        found = _Found()
+        found.read([*messages, {"content": body.get("system")}, {"content": body.get("instructions")}])
+        extra = [
+            orjson.dumps(body[field]).decode()
+            for field in ("response_format", "output_config", "text", "structured_outputs", "tools")
+            if field in body
+        ]
+        return cls([*found.texts, *extra], len(messages), found.images)
+
+    def estimate(self, count: Counter) -> int:
+        others = _TOKENS_PER_IMAGE * self.images + _TOKENS_PER_MESSAGE * self.messages + _TOKENS_PER_REPLY
+        return count(self.texts) + others
+
+    def most(self) -> int:
+        return most_tokens_of(self.texts, self.messages, self.images)
 
 
 def max_output_tokens(body: JsonObject) -> int:

@@ -196,10 +196,10 @@ def test_an_error_in_one_worker_keeps_the_answers_that_are_on_their_way(
 
     class Breaks:
         @staticmethod
-        def of(request: Any, attempt: Any) -> ReadAnswer:
+        def of(request: Any, attempt: Any, meaning: Any) -> ReadAnswer:
             if ODD in request.body:
                 raise RuntimeError("a bug of ours")
-            return ReadAnswer.of(request, attempt)
+            return ReadAnswer.of(request, attempt, meaning)
 
     monkeypatch.setattr("minference_core.conversations.run.Answer", Breaks)
     with server(slow) as (url, seen):

@@ -32,7 +32,7 @@ from minference_core.request_files import (
 from minference_core.request_files.endpoints import CHAT, COMPLETIONS, EMBEDDINGS, MESSAGES, Endpoint, locate
 from minference_core.request_files.lines import BadLine, Line, parse_line, read_lines
 from minference_core.request_files.output import bad_line
-from minference_core.request_files.tokens import weight
+from minference_core.request_files.tokens import weigh_line
 from minference_core.simulator import SimulatorSettings, simulator_in_thread
 
 KEY = "sk-test-secret-of-some-length"
@@ -460,7 +460,7 @@ def test_o6_a_request_weighs_its_prompt_and_its_longest_answer(
 
     monkeypatch.setattr("minference_core.request_files.tokens.token_counter", by_length)
 
-    assert weight(asked, body) == tokens
+    assert weigh_line(asked, body).tokens == tokens
 
 
 def test_o6_a_request_that_can_never_fit_is_refused_and_holds_up_nobody(
@@ -898,7 +898,7 @@ def test_no_line_raises_and_none_is_lost(raw: bytes) -> None:
             assert json.loads(bad_line(line, "in.jsonl"))
         else:
             assert json.dumps(line.request)
-            assert weight(line.endpoint, line.request) >= 0
+            assert weigh_line(line.endpoint, line.request).tokens >= 0
 
 
 @given(st.lists(st.sampled_from([pair(1), pair(2), ONE_OF_EACH[0], ONE_OF_EACH[1], "oops"]), max_size=12))
