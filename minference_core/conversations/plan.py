@@ -11,6 +11,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from minference_core import ids
 from minference_core.conversations.table import write_requests
 from minference_core.engine import History, LaneLimits
 from minference_core.providers import Unsupported
@@ -92,7 +93,7 @@ def _rows(source: SpecSource, history: History, sums: "_Sums") -> Iterator[dict[
     for spec_row, conversation in read_conversations(source):
         row, ahead = _planned(spec_row, conversation, history)
         sums.add(row, ahead)
-        yield {**row, "file": spec_row.file, "row": spec_row.row}
+        yield {**row, "file": spec_row.file, "row": spec_row.row, "spec_hash": spec_row.hash}
 
 
 def _planned(
@@ -112,12 +113,17 @@ def _planned(
     except Unsupported as exc:
         return {**row, "state": "invalid", "reason": str(exc)}, None
     ahead = estimate(last.request)
+    sent, wire = first.request.conversation, first.request.wire
     row |= {
         "request_key": str(first.request.key),
-        "url_path": first.request.wire.path,
+        "in_thread_id": str(sent.thread.id),
+        "url_path": wire.path,
+        "headers": ids.json_text(dict(wire.headers)) if wire.headers else None,
         "body": first.request.body.decode(),
+        "turn": sent.turn,
         "turns": last.after.turn + len(last.after.upcoming),
         "estimated_prompt_tokens": ahead.prompt_tokens,
+        "most_prompt_tokens": ahead.most_prompt_tokens if last is first else None,
         "max_output_tokens": ahead.max_output_tokens,
         "cost_low_usd": ahead.cost_low_usd,
         "cost_high_usd": ahead.cost_high_usd,

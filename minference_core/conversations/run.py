@@ -12,8 +12,10 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import NamedTuple
 from uuid import UUID
 
+from minference_core.conversations.planned import Planned, planned_conversations
 from minference_core.conversations.table import planned_from, read_requests
 from minference_core.conversations.tool_runs import Tools
 from minference_core.engine import (
@@ -31,9 +33,18 @@ from minference_core.engine import (
     write_exchanges,
 )
 from minference_core.errors import ErrorClass, PlanOutdated, Unsupported
-from minference_core.requests import Answer, Step, known_results, prepare
-from minference_core.specs import SpecSource, read_conversations
-from minference_core.threads import Conversation, next_request
+from minference_core.requests import (
+    Answer,
+    Attempt,
+    Meaning,
+    PlannedRequest,
+    PreparedRequest,
+    Step,
+    known_results,
+    prepare,
+)
+from minference_core.specs import SpecSource
+from minference_core.threads import Verdict, next_request
 
 __all__ = ["run_conversations"]
 
@@ -90,7 +101,7 @@ async def run_conversations(
             engine = Engine(lane, transport, book, history, stats, run_id=run_id, stop=stop)
             tools = Tools(engine, book, run_id, tool_timeout_s)
             holder = _Holder(engine, tools, history, stats, findings, stop)
-            stream = _stream(source, requests, client)
+            stream = planned_conversations(source, requests, client)
             for _ in range(min(lane.limits.max_in_flight or max_in_flight, clients[client])):
                 workers.add(engine, holder.hold_all(stream))
         await workers.finish(lambda: on_progress(stats.progress()))
@@ -102,18 +113,6 @@ async def run_conversations(
     return stats.report(stopped=stopped, attempts=attempts, tool_runs=tool_runs, tool_failures=tool_failures)
 
 
-def _stream(source: SpecSource, requests: Path, client: str) -> Iterator[Conversation]:
-    """One client's conversations in the table's order, a few in memory at a time."""
-    rows = read_requests(requests, ["client", "state", "thread_id"])
-    for row, (_, conversation) in zip(rows, read_conversations(source), strict=True):
-        if row["thread_id"] != (str(conversation.thread.id) if conversation else None):
-            raise PlanOutdated(
-                f"{source.folder} changed while it was being asked: materialize requests again"
-            )
-        if conversation is not None and row["client"] == client and row["state"] != "invalid":
-            yield conversation
-
-
 @dataclass(slots=True)
 class _Findings:
     """What was wrong with answers once they were read; complete replies are not in it."""
@@ -123,6 +122,18 @@ class _Findings:
     def note(self, step: Step) -> None:
         if step.error is not None and step.reply_message is not None:
             self.found[step.request.name] = (step.error, step.message)
+
+    def note_ending(self, request: PlannedRequest, verdict: Verdict | None) -> None:
+        if verdict is not None and verdict.error is not None:
+            self.found[request.name] = (verdict.error, verdict.message)
+
+
+class _Answered(NamedTuple):
+    """The attempt that settled a request, what it says if that was read already, and whether it is new."""
+
+    attempt: Attempt
+    meaning: Meaning | None
+    asked: bool
 
 
 class _Holder:
@@ -144,22 +155,41 @@ class _Holder:
         self._findings = findings
         self._stop = stop
 
-    async def hold_all(self, stream: Iterator[Conversation]) -> None:
-        for conversation in stream:  # shared: each is taken by exactly one worker
+    async def hold_all(self, stream: Iterator[Planned]) -> None:
+        for planned in stream:  # shared: each is taken by exactly one worker
             if self._stop.is_set():
                 return
             try:
-                await self._hold(conversation)
+                await self._begin(planned)
             except Draining:
                 return
             await asyncio.sleep(0)  # a replay never waits for anything, yet progress and signals must be seen
 
-    async def _hold(self, conversation: Conversation) -> None:
-        now, replies, asked = conversation, 0, False
+    async def _begin(self, planned: Planned) -> None:
+        """Hold a conversation; one that is over with its first reply is never made."""
+        request = planned.request
+        first = await self._answered(request)
+        answer = Answer.of(request, first.attempt, first.meaning)
+        ending = answer.ending(more_turns=request.more_turns)
+        if ending is None:
+            await self._hold(planned, first)
+        else:
+            self._findings.note_ending(request, ending.verdict)
+            self._settle(ending.failed, replies=ending.verdict is not None, asked=first.asked)
+
+    async def _answered(self, request: PreparedRequest) -> "_Answered":
+        """The answer to a request: the one on record, or else the one that is asked for."""
+        attempt = self._history.settled(request)
+        if attempt is not None:
+            return _Answered(attempt, None, asked=False)
+        return _Answered(*await self._engine.ask(request), asked=True)
+
+    async def _hold(self, planned: Planned, first: "_Answered") -> None:
+        now, replies, asked = planned.conversation(), 0, first.asked
         step: Step | None = None
         while (ready := next_request(now, at=datetime.now(UTC))) is not None:
             try:
-                request = prepare(ready)
+                request = prepare(ready) if step is not None else planned.request.of(ready)
             except Unsupported as exc:
                 if step is None:
                     raise
@@ -167,22 +197,20 @@ class _Holder:
                 self._findings.note(step)
                 now = step.after
                 break
-            attempt, meaning = self._history.settled(request), None
-            if attempt is None:
-                asked = True
-                attempt, meaning = await self._engine.ask(request)
-            answer = Answer.of(request, attempt, meaning)
+            answered = first if step is None else await self._answered(request)
+            asked |= answered.asked
+            answer = Answer.of(request, answered.attempt, answered.meaning)
             step = answer.step(await self._tools.run(answer, known_results(answer, self._history)))
             self._findings.note(step)
             replies += step.reply_message is not None
             now = step.after
-        self._settle(now, replies=replies, asked=asked)
+        self._settle(now.failed, replies=replies, asked=asked)
 
-    def _settle(self, conversation: Conversation, *, replies: int, asked: bool) -> None:
+    def _settle(self, failed: ErrorClass | None, *, replies: int, asked: bool) -> None:
         self._stats.done += 1
         self._stats.replies += replies
         self._stats.skipped += not asked
-        if conversation.failed is None:
+        if failed is None:
             self._stats.complete += 1
         else:
-            self._stats.failures[conversation.failed] += 1
+            self._stats.failures[failed] += 1

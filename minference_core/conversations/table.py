@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from minference_core.errors import NotMadeYet
@@ -12,7 +13,7 @@ from minference_core.parquet import write_rows
 
 __all__ = ["REQUESTS", "planned_from", "read_requests", "write_requests"]
 
-_ROWS_AT_A_TIME = 2_000
+_ROWS_AT_A_TIME = 500
 
 REQUESTS = pa.schema(
     [
@@ -22,12 +23,16 @@ REQUESTS = pa.schema(
         ("generation", pa.int32()),
         ("lineage_id", pa.string()),
         ("thread_id", pa.string()),
+        ("in_thread_id", pa.string()),
         ("client", pa.string()),
         ("model", pa.string()),
         ("url_path", pa.string()),
+        ("headers", pa.string()),
         ("body", pa.string()),
+        ("turn", pa.int32()),
         ("turns", pa.int32()),
         ("estimated_prompt_tokens", pa.int64()),
+        ("most_prompt_tokens", pa.int64()),
         ("max_output_tokens", pa.int64()),
         ("cost_low_usd", pa.decimal128(18, 9)),
         ("cost_high_usd", pa.decimal128(18, 9)),
@@ -35,11 +40,12 @@ REQUESTS = pa.schema(
         ("reason", pa.string()),
         ("file", pa.string()),
         ("row", pa.int64()),
+        ("spec_hash", pa.string()),
     ]
 )
 
 
-_FINGERPRINT = b"minference.specs"
+_FINGERPRINT = b"minference.specs.2"  # the number is the columns': an older table is one of someone else's
 
 
 def write_requests(target: Path, rows: Iterable[dict[str, Any]], *, fingerprint: str) -> None:
@@ -65,8 +71,18 @@ def planned_from(path: Path) -> str:
     return metadata.get(_FINGERPRINT, b"").decode()
 
 
-def read_requests(path: Path, columns: list[str]) -> Iterator[dict[str, Any]]:
-    """Some columns of every row, in order, a few thousand in memory at a time."""
+def read_requests(path: Path, columns: list[str], *, client: str | None = None) -> Iterator[dict[str, Any]]:
+    """
+    Some columns of every row, in order, a few hundred in memory at a time.
+
+    Args:
+        client: Only of the rows that are to be sent to it.
+    """
     with pq.ParquetFile(path) as file:
         for batch in file.iter_batches(batch_size=_ROWS_AT_A_TIME, columns=columns):
-            yield from batch.to_pylist()
+            yield from (batch if client is None else batch.filter(_sent_to(client, batch))).to_pylist()
+
+
+def _sent_to(client: str, batch: pa.RecordBatch) -> pa.BooleanArray:
+    is_valid = pc.not_equal(batch.column("state"), "invalid")
+    return pc.and_(pc.equal(batch.column("client"), client), is_valid)

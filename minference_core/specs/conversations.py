@@ -58,6 +58,32 @@ class ConversationMaker:
 
     def conversations(self, spec: ThreadSpec) -> Iterator[Conversation]:
         """One conversation per sample, as given: nothing said yet."""
+        fields, upcoming = self._given(spec)
+        for sample in range(spec.samples):
+            yield self._conversation(spec, sample, fields, upcoming)
+
+    def conversation(self, spec: ThreadSpec, sample: int) -> Conversation:
+        """One of them."""
+        return self._conversation(spec, sample, *self._given(spec))
+
+    def _conversation(
+        self, spec: ThreadSpec, sample: int, fields: Mapping[str, Any], upcoming: tuple[ChatMessage, ...]
+    ) -> Conversation:
+        thread = ChatThread.cold(
+            lineage_id=self._lineage("thread", spec.thread_key, sample),
+            created_at=self._partition.instant,
+            **fields,
+        )
+        return Conversation(
+            thread_key=spec.thread_key,
+            sample=sample,
+            generation=self._generation,
+            thread=thread,
+            upcoming=upcoming,
+        )
+
+    def _given(self, spec: ThreadSpec) -> tuple[dict[str, Any], tuple[ChatMessage, ...]]:
+        """What a thread of the spec is given to begin with, and what the user will say in it."""
         called = {call.id: call.name for message in spec.messages or () for call in message.tool_calls or ()}
         said = [
             self._message(spec, n, **_said(message, called)) for n, message in enumerate(spec.messages or ())
@@ -71,7 +97,7 @@ class ConversationMaker:
         )
         # A history that waits for an answer is answered first.
         first = upcoming[0] if upcoming and not (said and said[-1].role != MessageRole.assistant) else None
-        fields: dict[str, Any] = {
+        return {
             "llm_config": self._config(spec),
             "system_prompt": self._prompt(spec.system_prompt),
             "forced_output": self._output(spec),
@@ -82,20 +108,7 @@ class ConversationMaker:
             "max_steps": spec.max_steps,
             "max_repairs": spec.max_repairs,
             "name": spec.thread_key,
-        }
-        for sample in range(spec.samples):
-            thread = ChatThread.cold(
-                lineage_id=self._lineage("thread", spec.thread_key, sample),
-                created_at=self._partition.instant,
-                **fields,
-            )
-            yield Conversation(
-                thread_key=spec.thread_key,
-                sample=sample,
-                generation=self._generation,
-                thread=thread,
-                upcoming=upcoming,
-            )
+        }, upcoming
 
     def _message(self, spec: ThreadSpec, position: int, **fields: Any) -> ChatMessage:
         return ChatMessage.cold(
