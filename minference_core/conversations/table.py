@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from minference_core.errors import NotMadeYet
-from minference_core.parquet import write_rows
+from minference_core.parquet import rows_of, write_rows
 
 __all__ = ["REQUESTS", "planned_from", "read_requests", "write_requests"]
 
@@ -80,7 +80,7 @@ def read_requests(path: Path, columns: list[str], *, client: str | None = None) 
     """
     with pq.ParquetFile(path) as file:
         for batch in file.iter_batches(batch_size=_ROWS_AT_A_TIME, columns=columns):
-            yield from (batch if client is None else batch.filter(_sent_to(client, batch))).to_pylist()
+            yield from rows_of(batch if client is None else batch.filter(_sent_to(client, batch)))
 
 
 def _sent_to(client: str, batch: pa.RecordBatch) -> pa.BooleanArray:

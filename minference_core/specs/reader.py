@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 from pydantic import ValidationError
 
 from minference_core.errors import SpecError
+from minference_core.parquet import rows_of
 from minference_core.specs.columns import META_PREFIX, SPEC_COLUMNS, ThreadSpec, explain
 from minference_core.specs.source import SpecSource, spec_files
 from minference_core.specs.tools import ToolSet
@@ -207,7 +208,7 @@ def _with_times_as_text(batch: pa.RecordBatch) -> pa.RecordBatch:
 def _cells(batch: pa.RecordBatch) -> list[dict[str, Any]]:
     """The rows as Python values; one that cannot be is its key, if that can be read, and the reason."""
     try:
-        return list(batch.to_pylist())
+        return list(rows_of(batch))
     except (ValueError, OverflowError):
         return [_row_by_itself(batch.slice(row, 1)) for row in range(batch.num_rows)]
 
