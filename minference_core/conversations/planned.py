@@ -7,6 +7,7 @@ judged by what all rows share that ask alike.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ from minference_core.threads import Conversation, next_request
 __all__ = ["Planned", "planned_conversations"]
 
 _COLUMNS = [
-    "request_key", "thread_key", "sample", "lineage_id", "thread_id", "in_thread_id", "client", "url_path",
+    "request_key", "thread_key", "sample", "lineage_id", "in_thread_id", "client", "url_path",
     "headers", "body", "turn", "turns", "estimated_prompt_tokens", "most_prompt_tokens", "max_output_tokens",
     "state", "file", "row", "spec_hash",
 ]  # fmt: skip
@@ -38,20 +39,20 @@ class Planned:
 
     request: PlannedRequest
     cells: SpecCells
-    thread_id: str
     specs: "_Specs"
 
-    def conversation(self) -> Conversation:
+    def begun(self) -> Conversation:
         """
-        The conversation itself, as given: nothing said yet.
+        The conversation itself, as its first request sends it.
 
         Raises:
             PlanOutdated: It is another than was planned.
         """
         made = self.specs.conversation(self.cells, self.request.sample)
-        if str(made.thread.id) != self.thread_id:
+        begun = next_request(made, at=datetime.now(UTC))
+        if begun is None or str(begun.thread.id) != self.request.in_thread_id:
             raise self.specs.outdated()
-        return made
+        return begun
 
 
 def planned_conversations(source: SpecSource, requests: Path, client: str) -> Iterator[Planned]:
@@ -65,7 +66,7 @@ def planned_conversations(source: SpecSource, requests: Path, client: str) -> It
     for row in read_requests(requests, _COLUMNS, client=client):
         cells = specs.cells_of(row)
         alike = specs.asked_alike(cells, row["sample"])
-        yield Planned(_request(row, alike), cells, row["thread_id"], specs)
+        yield Planned(_request(row, alike), cells, specs)
 
 
 @dataclass(frozen=True, slots=True)

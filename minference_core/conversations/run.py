@@ -9,10 +9,9 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NamedTuple
 from uuid import UUID
 
 from minference_core.conversations.planned import Planned, planned_conversations
@@ -119,21 +118,21 @@ class _Findings:
 
     found: dict[tuple[UUID, UUID], tuple[ErrorClass, str | None]] = field(default_factory=dict)
 
-    def note(self, step: Step) -> None:
-        if step.error is not None and step.reply_message is not None:
-            self.found[step.request.name] = (step.error, step.message)
-
-    def note_ending(self, request: PlannedRequest, verdict: Verdict | None) -> None:
+    def note(self, request: PreparedRequest, verdict: Verdict | None) -> None:
         if verdict is not None and verdict.error is not None:
             self.found[request.name] = (verdict.error, verdict.message)
 
+    def note_step(self, step: Step) -> None:
+        if step.error is not None and step.reply_message is not None:
+            self.found[step.request.name] = (step.error, step.message)
 
-class _Answered(NamedTuple):
-    """The attempt that settled a request, what it says if that was read already, and whether it is new."""
 
-    attempt: Attempt
-    meaning: Meaning | None
-    asked: bool
+@dataclass(slots=True)
+class _Held:
+    """What has come of a conversation so far."""
+
+    replies: int = 0
+    asked: bool = False  # whether anything was sent for it
 
 
 class _Holder:
@@ -160,56 +159,51 @@ class _Holder:
             if self._stop.is_set():
                 return
             try:
-                await self._begin(planned)
+                await self._hold(planned)
             except Draining:
                 return
             await asyncio.sleep(0)  # a replay never waits for anything, yet progress and signals must be seen
 
-    async def _begin(self, planned: Planned) -> None:
-        """Hold a conversation; one that is over with its first reply is never made."""
-        request = planned.request
-        first = await self._answered(request)
-        answer = Answer.of(request, first.attempt, first.meaning)
-        ending = answer.ending(more_turns=request.more_turns)
-        if ending is None:
-            await self._hold(planned, first)
-        else:
-            self._findings.note_ending(request, ending.verdict)
-            self._settle(ending.failed, replies=ending.verdict is not None, asked=first.asked)
+    async def _hold(self, planned: Planned) -> None:
+        """Hold a conversation to its end; one that is over with its first reply is never made."""
+        request: PreparedRequest = planned.request
+        more_turns, held = planned.request.more_turns, _Held()
+        while True:
+            attempt, meaning = await self._answered(request, held)
+            answer = Answer.of(request, attempt, meaning)
+            ending = answer.ending(more_turns=more_turns)
+            if ending is not None:
+                self._findings.note(request, ending.verdict)
+                held.replies += ending.verdict is not None
+                self._settle(held, ending.failed)
+                return
+            if isinstance(request, PlannedRequest):
+                answer = replace(answer, request=request.of(planned.begun()))
+            step = answer.step(await self._tools.run(answer, known_results(answer, self._history)))
+            held.replies += step.reply_message is not None
+            ready = next_request(step.after, at=datetime.now(UTC))
+            try:
+                following = None if ready is None else prepare(ready)
+            except Unsupported as exc:
+                step, following = step.ended_by(exc), None
+            self._findings.note_step(step)
+            if following is None:
+                self._settle(held, step.after.failed)
+                return
+            request, more_turns = following, bool(following.conversation.upcoming)
 
-    async def _answered(self, request: PreparedRequest) -> "_Answered":
-        """The answer to a request: the one on record, or else the one that is asked for."""
+    async def _answered(self, request: PreparedRequest, held: "_Held") -> tuple[Attempt, Meaning | None]:
+        """The answer to a request: the one on record, or else the one that is asked for, read already."""
         attempt = self._history.settled(request)
         if attempt is not None:
-            return _Answered(attempt, None, asked=False)
-        return _Answered(*await self._engine.ask(request), asked=True)
+            return attempt, None
+        held.asked = True
+        return await self._engine.ask(request)
 
-    async def _hold(self, planned: Planned, first: "_Answered") -> None:
-        now, replies, asked = planned.conversation(), 0, first.asked
-        step: Step | None = None
-        while (ready := next_request(now, at=datetime.now(UTC))) is not None:
-            try:
-                request = prepare(ready) if step is not None else planned.request.of(ready)
-            except Unsupported as exc:
-                if step is None:
-                    raise
-                step = step.ended_by(exc)
-                self._findings.note(step)
-                now = step.after
-                break
-            answered = first if step is None else await self._answered(request)
-            asked |= answered.asked
-            answer = Answer.of(request, answered.attempt, answered.meaning)
-            step = answer.step(await self._tools.run(answer, known_results(answer, self._history)))
-            self._findings.note(step)
-            replies += step.reply_message is not None
-            now = step.after
-        self._settle(now.failed, replies=replies, asked=asked)
-
-    def _settle(self, failed: ErrorClass | None, *, replies: int, asked: bool) -> None:
+    def _settle(self, held: "_Held", failed: ErrorClass | None) -> None:
         self._stats.done += 1
-        self._stats.replies += replies
-        self._stats.skipped += not asked
+        self._stats.replies += held.replies
+        self._stats.skipped += not held.asked
         if failed is None:
             self._stats.complete += 1
         else:

@@ -9,7 +9,6 @@ from uuid import UUID
 
 import orjson
 
-from minference_core.errors import PlanOutdated
 from minference_core.requests.prepare import PreparedRequest
 from minference_core.requests.tokens import Weight, weigh
 from minference_core.threads import Conversation
@@ -59,12 +58,5 @@ class PlannedRequest(PreparedRequest):
         }
 
     def of(self, conversation: Conversation) -> PreparedRequest:
-        """
-        The same request, of its own conversation.
-
-        Raises:
-            PlanOutdated: It is not the conversation's.
-        """
-        if str(conversation.thread.id) != self.in_thread_id:
-            raise PlanOutdated(f"{self.thread_key} is not what was planned: materialize requests again")
+        """The same request, of its own conversation."""
         return PreparedRequest(self.key, conversation, self.provider, self.wire, self.body)
