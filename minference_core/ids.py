@@ -11,7 +11,7 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
@@ -32,6 +32,7 @@ __all__ = [
 ]
 
 _ALIKE = frozenset({str, int, bool, type(None), UUID})
+_TEXT = frozenset({str})
 _VERSION_8 = 0x8 << 76
 _VARIANT = 0b10 << 62
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -58,15 +59,18 @@ def _is_spelt_alike(value: object) -> bool:
     Not of fractions (1e16 is 1e+16), nor of what one of them refuses or has a form of its own for: of these
     only types are let through that are known to be alike, and no subclasses.
     """
-    kind = type(value)
-    if kind is dict:
-        for name, inner in value.items():  # type: ignore[attr-defined]  # loops: this is run for every id
-            if type(name) is not str or not (type(inner) in _ALIKE or _is_spelt_alike(inner)):
-                return False
-        return True
-    if kind is list or kind is tuple:
-        return all(type(inner) in _ALIKE or _is_spelt_alike(inner) for inner in value)  # type: ignore[attr-defined]
-    return kind in _ALIKE
+    if isinstance(value, dict):
+        if type(value) is not dict or not _TEXT.issuperset(map(type, value)):
+            return False
+        inside: Iterable[object] = value.values()
+    elif type(value) is list or type(value) is tuple:
+        inside = value
+    else:
+        return type(value) in _ALIKE
+    for inner in inside:  # noqa: SIM110 (a generator would take as long again, and this is run for every id)
+        if type(inner) not in _ALIKE and not _is_spelt_alike(inner):
+            return False
+    return True
 
 
 def lineage_id(birth: datetime, *names: str | int) -> UUID:

@@ -8,6 +8,8 @@ says (history, user turns) is one entity for all its samples; each sample is a t
 from collections.abc import Iterator, Mapping
 from typing import Any, TypeVar
 
+import orjson
+
 from minference_core import ids
 from minference_core.entities import Entity
 from minference_core.specs.columns import CONFIG_COLUMNS, SpecMessage, ThreadSpec
@@ -140,7 +142,7 @@ class ConversationMaker:
 
     def _share(self, kind: type[E], fields: Mapping[str, Any]) -> E:
         """The one entity of this content in the partition; its lineage follows from the content."""
-        key = (kind, ids.canonical_json(fields))
+        key = (kind, _spelt(fields))
         if key not in self._shared:
             lineage = self._lineage(kind.entity_kind, str(ids.hash_uuid(kind.entity_kind, dict(fields))))
             self._shared[key] = kind.cold(lineage_id=lineage, created_at=self._partition.instant, **fields)
@@ -148,6 +150,14 @@ class ConversationMaker:
 
     def _lineage(self, *names: str | int) -> Any:
         return ids.lineage_id(self._partition.instant, self._partition.dataset, self._partition.key, *names)
+
+
+def _spelt(fields: Mapping[str, Any]) -> bytes:
+    """The same for the same fields."""
+    try:
+        return orjson.dumps(dict(fields))
+    except TypeError:
+        return ids.canonical_json(fields)
 
 
 def _said(message: SpecMessage, called: Mapping[str, str]) -> dict[str, Any]:
