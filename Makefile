@@ -31,6 +31,7 @@ ui: install  ## The Dagster UI and daemon on http://127.0.0.1:3000
 	$(BIN)/minference ui
 
 bench: install  ## Speed and memory, each as a ratio within one run
-	$(BIN)/python benchmarks/engine_overhead.py
+	$(BIN)/python benchmarks/engine_speed.py
+	$(BIN)/python benchmarks/engine_memory.py
 	$(BIN)/python benchmarks/pipeline_memory.py
 	$(BIN)/python benchmarks/versions.py

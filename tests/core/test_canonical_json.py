@@ -57,9 +57,7 @@ def test_every_value_is_spelt_as_pythons_own_encoder_spells_it(value: object) ->
     assert _or_error(ids.canonical_json, value) == _or_error(_pythons, value)
 
 
-@pytest.mark.parametrize(
-    "value", [1e16, 1e-7, 0.1, -0.0, {"b": [1e22]}, {"é": 1, "z": 2, "𐏿": 3, "\ue000": 4}]
-)
+@pytest.mark.parametrize("value", [1e16, 1e-7, 0.1, -0.0, [1e22], {"é": 1, "z": 2, "𐏿": 3, "\ue000": 4}])
 def test_fractions_and_the_order_of_keys_are_pythons(value: object) -> None:
     assert ids.canonical_json(value) == _pythons(value)
 

@@ -15,7 +15,7 @@ from minference_core.specs import inspect_specs, read_conversations
 from minference_core.threads import next_request, results_without_running
 from tests.conftest import INSTANT, Pipeline, specs, write_specs
 from tests.core.hostile import server
-from tests.core.scripted import model
+from tests.core.scripted import Call, model
 from tests.core.test_tool_loops import DEFAULTS, WIRES, each_wire, row
 
 Make = Callable[..., Pipeline]
@@ -91,11 +91,11 @@ def test_a_table_of_an_older_version_is_made_again(pipeline: Make) -> None:
 
 @pytest.mark.parametrize(
     ("form", "said"),
-    product(FORMS, ["four stars", '{"mood": "glad", "stars": 4}', "call", "wrong call", "cut off", ""]),
+    [*product(FORMS, ["four stars", '{"mood": "glad", "stars": 4}', "call", "wrong call", "cut off", ""])],
 )
 def test_an_ending_is_only_foreseen_where_the_versions_end_so(pipeline: Make, form: str, said: str) -> None:
     good = {"mood": "glad", "stars": 4}
-    calls = {"call": [("label", good)], "wrong call": [("label", {"mood": 7})]}
+    calls: dict[str, str | list[Call]] = {"call": [("label", good)], "wrong call": [("label", {"mood": 7})]}
     columns = FORMS[form]
     for repairs, turns in product([0, 1], [["Go on."], ["Go on.", "And?"]]):
         if form == "workflow" and len(turns) > 1:
@@ -104,7 +104,8 @@ def test_an_ending_is_only_foreseen_where_the_versions_end_so(pipeline: Make, fo
         made = pipeline([asked], defaults=DEFAULTS)
         made.plan()
         one = next(planned_conversations(made.source, made.requests, "openai"))
-        body = model(lambda _: calls.get(said, said))(one.request.body).split(b"\r\n\r\n", 1)[1].decode()
+        answer_of = model(lambda _: calls.get(said, said))
+        body = answer_of(one.request.body).partition(b"\r\n\r\n")[2].decode()
         attempt = _attempt(body.replace('"stop"', '"length"') if said == "cut off" else body)
         foreseen = Answer.of(one.request, attempt).ending(more_turns=one.request.more_turns)
 
