@@ -8,11 +8,13 @@ Every exception this library raises on purpose.
     |   +-- MissingKey        a provider's key is not set; only the threads that need it are affected
     +-- RequestTooLarge       one request exceeds a whole minute's token budget: it can never be sent
     +-- TransportError        no answer came back: the same request may work later
+    |   +-- Unreached         the server could not be reached: nothing was sent
     |   +-- TimedOut          the answer did not come in time
     |   +-- Unreadable        an answer came that cannot be read at all: asking again would pay again
     +-- Undecodable           a 200 whose body is not the documented shape
     +-- JournalBusy           another process is writing this partition's journal
     +-- JournalError          the journal cannot be written: nothing more may be sent
+    +-- LedgerError           what processes share of limits and budgets cannot be read or written
     +-- PlanOutdated          the specs changed after the plan was made
     +-- NotMadeYet            a step is asked for what an earlier one has not made
     +-- StoreError            the store's files are not what they should be
@@ -74,6 +76,10 @@ class TransportError(MinferenceError):
     """No answer came back: refused, reset or cut off. The HTTP library's own error is `__cause__`."""
 
 
+class Unreached(TransportError):
+    """There was no connection, so that nothing was sent and nothing can have been billed."""
+
+
 class TimedOut(TransportError):
     """The answer did not come in time; whether the provider did the work is unknown."""
 
@@ -92,6 +98,10 @@ class JournalBusy(MinferenceError):
 
 class JournalError(MinferenceError):
     """The journal cannot be written, so nothing more may be sent."""
+
+
+class LedgerError(MinferenceError):
+    """The ledger cannot be read or written, so nothing that has a limit or a budget may be sent."""
 
 
 class PlanOutdated(MinferenceError):

@@ -18,16 +18,21 @@ from minference_core.conversations.table import planned_from, read_requests
 from minference_core.conversations.tool_runs import Tools
 from minference_core.engine import (
     GRACE_S,
+    Admission,
     Draining,
     Engine,
+    Gate,
     History,
     Journal,
     Lane,
+    Ledger,
     Progress,
     RunReport,
     RunStats,
+    Spending,
     Transport,
     Workers,
+    opened_books,
     write_exchanges,
 )
 from minference_core.errors import ErrorClass, PlanOutdated, Unsupported
@@ -36,6 +41,8 @@ from minference_core.specs import SpecSource, read_conversations
 from minference_core.threads import Conversation, next_request
 
 __all__ = ["run_conversations"]
+
+_NO_BUDGET = Spending()
 
 
 async def run_conversations(
@@ -47,6 +54,8 @@ async def run_conversations(
     lanes: Mapping[str, Lane],
     run_id: str,
     stop: asyncio.Event,
+    ledger: Ledger | None = None,
+    spending: Spending = _NO_BUDGET,
     on_progress: Callable[[Progress], None] = lambda _: None,
     max_in_flight: int = 64,
     tool_timeout_s: float | None = None,
@@ -63,6 +72,8 @@ async def run_conversations(
         lanes: By client; every client of the table must be there.
         run_id: Stored with every attempt.
         stop: When set, nothing more is sent, what is in flight is waited for, and the run ends.
+        ledger: What this run shares with others of limits and budgets; nothing when left out.
+        spending: What it may spend.
         on_progress: Called twice a second on the event loop: keep it short.
         max_in_flight: Requests at once on a lane that does not say itself.
         tool_timeout_s: Seconds that one call of a tool may take.
@@ -72,6 +83,7 @@ async def run_conversations(
         PlanOutdated: Specs or defaults are not those of the table.
         JournalBusy: Another process is running this partition.
         JournalError: The journal cannot be read or written; everything so far is kept.
+        LedgerError: The ledger cannot be reached; everything so far is kept.
     """
     if planned_from(requests) != source.fingerprint():
         raise PlanOutdated(f"{requests} was made from other specs or defaults: materialize requests again")
@@ -84,14 +96,19 @@ async def run_conversations(
         )
         stats.total = clients.total()
         workers = Workers(stop, grace_s)
+        ledger = ledger or open_for_the_run.enter_context(Ledger())
+        purse = await open_for_the_run.enter_async_context(opened_books(ledger, journal, run_id, spending))
         for client in sorted(clients):
             lane = lanes[client]
             transport = await open_for_the_run.enter_async_context(Transport(timeout_s=lane.timeout_s))
-            engine = Engine(lane, transport, book, history, stats, run_id=run_id, stop=stop)
+            width = min(lane.limits.max_in_flight or max_in_flight, clients[client])
+            gate = await open_for_the_run.enter_async_context(Gate(lane, ledger, max_in_flight=width))
+            admission = Admission(gate, purse, spending)
+            engine = Engine(lane, transport, book, history, stats, admission, run_id=run_id, stop=stop)
             tools = Tools(engine, book, run_id, tool_timeout_s)
             holder = _Holder(engine, tools, history, stats, findings, stop)
             stream = _stream(source, requests, client)
-            for _ in range(min(lane.limits.max_in_flight or max_in_flight, clients[client])):
+            for _ in range(width):
                 workers.add(engine, holder.hold_all(stream))
         await workers.finish(lambda: on_progress(stats.progress()))
         stopped, attempts, tool_runs, tool_failures = stats.done < stats.total, 0, 0, 0

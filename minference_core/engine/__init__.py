@@ -1,11 +1,15 @@
 """The engine: the only part that spends money. It paces, sends, retries, and writes down what came back."""
 
+from minference_core.engine.admission import Admission
 from minference_core.engine.asked import Sendable
+from minference_core.engine.books import opened_books
+from minference_core.engine.budget import Budget, Purse, Spending
 from minference_core.engine.engine import Draining, Engine, Settled
 from minference_core.engine.exchanges import EXCHANGES, Findings, write_exchanges
 from minference_core.engine.gate import Gate
 from minference_core.engine.history import History
 from minference_core.engine.journal import Journal
+from minference_core.engine.ledger import Ledger
 from minference_core.engine.limits import Lane, LaneLimits
 from minference_core.engine.records import tool_run
 from minference_core.engine.retry import LANE_STOPPERS, POLICY, SETTLED, backoff_s
@@ -20,6 +24,8 @@ __all__ = [
     "LANE_STOPPERS",
     "POLICY",
     "SETTLED",
+    "Admission",
+    "Budget",
     "Draining",
     "Engine",
     "Findings",
@@ -29,15 +35,19 @@ __all__ = [
     "Journal",
     "Lane",
     "LaneLimits",
+    "Ledger",
     "Progress",
+    "Purse",
     "RunReport",
     "RunStats",
     "Sendable",
     "Settled",
+    "Spending",
     "Transport",
     "Workers",
     "backoff_s",
     "graceful_stop",
+    "opened_books",
     "tool_run",
     "write_exchanges",
 ]

@@ -17,16 +17,19 @@ from minference_core.providers import PROVIDERS
 
 __all__ = [
     "DATA_VARIABLE",
+    "LEDGER_VARIABLE",
     "SIMULATOR_VARIABLE",
     "base_url",
     "key",
     "lanes",
+    "ledger_url",
     "load_env_file",
     "said",
     "simulator",
 ]
 
 DATA_VARIABLE = "MINFERENCE_DATA"
+LEDGER_VARIABLE = "MINFERENCE_LEDGER_URL"
 SIMULATOR_VARIABLE = "MINFERENCE_SIMULATOR"
 
 
@@ -50,6 +53,16 @@ def lanes(limits: Mapping[str, LaneLimits]) -> dict[str, Lane]:
     """One lane a client. A missing key is an error later, for the threads that need it."""
     lane = _simulated if simulator() else _lane
     return {client: lane(client, limits.get(client, LaneLimits())) for client in PROVIDERS}
+
+
+def ledger_url(data: Path) -> str:
+    """
+    Where the ledger is that all processes share.
+
+    Args:
+        data: The data folder, which has it unless `MINFERENCE_LEDGER_URL` says otherwise.
+    """
+    return said(LEDGER_VARIABLE) or f"sqlite:///{data.resolve() / '.ledger' / 'ledger.sqlite'}"
 
 
 def load_env_file(folder: Path) -> list[str]:

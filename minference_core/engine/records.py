@@ -17,14 +17,17 @@ from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 from minference_core.engine.asked import Sendable
+from minference_core.engine.ledger import Takings
 from minference_core.engine.limits import Lane
 from minference_core.engine.transport import HttpReply
 from minference_core.errors import ErrorClass, TimedOut, TransportError, Unreadable
 from minference_core.providers import SIMULATOR, endpoint
 
-__all__ = ["body_text", "intent", "outcome", "refusal", "shown", "tool_run"]
+__all__ = ["body_text", "in_budgets", "intent", "outcome", "refusal", "shown", "tool_run", "with_spent"]
 
 Record = dict[str, Any]
+
+_NOTHING = Takings()
 
 # The provider's own, then what LiteLLM's proxy passes on, and its own.
 _REQUEST_IDS = ("x-request-id", "request-id", "llm_provider-x-request-id", "x-litellm-call-id")
@@ -34,8 +37,16 @@ _COST_HEADER = "x-litellm-response-cost"
 _SHORTEST_SECRET = 12
 
 
-def intent(request: Sendable, lane: Lane, attempt: int, at: datetime, run_id: str) -> Record:
-    """What is about to be sent, and where; `attempt` counts from 1, 0 is never sent."""
+def intent(
+    request: Sendable, lane: Lane, attempt: int, at: datetime, run_id: str, *, reserved: Takings = _NOTHING
+) -> Record:
+    """
+    What is about to be sent, and where.
+
+    Args:
+        attempt: From 1; 0 is never sent.
+        reserved: What budgets have set aside for it.
+    """
     return {
         **_name(request, attempt),
         "kind": "intent",
@@ -46,7 +57,24 @@ def intent(request: Sendable, lane: Lane, attempt: int, at: datetime, run_id: st
         "simulated": lane.simulated,
         "run_id": run_id,
         "sent_at": at.isoformat(),
+        **_in_budgets("reserved", reserved),
     }
+
+
+def with_spent(record: Record, spent: Takings) -> Record:
+    """An outcome with what budgets have charged for it."""
+    return record | _in_budgets("spent", spent)
+
+
+def in_budgets(record: Mapping[str, Any], which: str) -> Takings:
+    """What budgets have set aside for an intent (`reserved`), or charged for an outcome (`spent`)."""
+    return Takings(record.get(f"{which}_nanodollars", 0), record.get(f"{which}_tokens", 0))
+
+
+def _in_budgets(which: str, amount: Takings) -> Record:
+    if amount == _NOTHING:
+        return {}
+    return {f"{which}_nanodollars": amount.nanodollars, f"{which}_tokens": amount.tokens}
 
 
 def outcome(request: Sendable, lane: Lane, attempt: int, answer: HttpReply | TransportError) -> Record:

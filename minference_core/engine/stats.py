@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from minference_core.engine.gate import BURST_S
 from minference_core.engine.limits import Lane
 from minference_core.requests import price
 from minference_core.threads import TokenUsage
@@ -177,12 +176,11 @@ def _share(lane: Lane, use: _LaneUse) -> float | None:
     """
     The used part of the lane's tightest limit, over the time it was in use.
 
-    The bucket is full at the start, so its second counts as used time; or a handful of requests in
-    an instant would read as many times the limit.
+    A second at the least, or a handful of requests in an instant would read as many times the limit.
     """
     if use.first_s is None:
         return None
-    minutes = max(1.0, use.last_s - use.first_s + BURST_S) / 60
+    minutes = max(1.0, use.last_s - use.first_s) / 60
     rates = (
         (use.requests, lane.limits.requests_per_minute),
         (use.tokens, lane.limits.tokens_per_minute),

@@ -15,15 +15,20 @@ from typing import BinaryIO
 from pydantic import SecretStr
 
 from minference_core.engine import (
+    Admission,
     Draining,
     Engine,
+    Gate,
     History,
     Journal,
     Lane,
     LaneLimits,
+    Ledger,
     Progress,
+    Spending,
     Transport,
     Workers,
+    opened_books,
 )
 from minference_core.errors import ConfigError
 from minference_core.providers import PROVIDERS
@@ -37,6 +42,7 @@ from minference_core.request_files.resume import check_files, journal_folder, re
 __all__ = ["guess_client", "run_request_file"]
 
 _NO_LIMITS = LaneLimits()
+_NO_BUDGET = Spending()
 _LINES_TO_GUESS_FROM = 100
 
 
@@ -53,6 +59,8 @@ async def run_request_file(
     max_attempts: int | None = None,
     timeout_s: float = 600.0,
     simulated: bool = False,
+    ledger: Ledger | None = None,
+    spending: Spending = _NO_BUDGET,
     stop: asyncio.Event | None = None,
     on_progress: Callable[[Progress], None] = lambda _: None,
 ) -> FileReport:
@@ -72,6 +80,8 @@ async def run_request_file(
         max_attempts: How often one request is sent at most; by the kind of failure if not said.
         timeout_s: Seconds one request may take in all.
         simulated: Whether nobody real answers there; recorded with every attempt.
+        ledger: What this run shares with others of limits and budgets; nothing when left out.
+        spending: What it may spend.
         stop: When set, nothing more is sent, what is in flight is waited for, and the run ends.
         on_progress: Called twice a second on the event loop: keep it short.
 
@@ -79,6 +89,7 @@ async def run_request_file(
         ConfigError: The files, the URL or the key are not what can be run; nothing was sent.
         JournalBusy: Another process is writing this output.
         JournalError: The journal cannot be read or written; everything so far is kept.
+        LedgerError: The ledger cannot be reached; everything so far is kept.
         OutputError: The output cannot be written; everything so far is in the journal.
     """
     target = check_files(source, target)
@@ -93,13 +104,19 @@ async def run_request_file(
         await asyncio.to_thread(resume, file, target, history, address, tally, source.name)
         output = open_for_the_run.enter_context(Output(target))
         transport = await open_for_the_run.enter_async_context(Transport(timeout_s=timeout_s))
+        width = min(limits.max_in_flight or max_in_flight, max(1, tally.stats.total))
+        ledger = ledger or open_for_the_run.enter_context(Ledger())
+        purse = await open_for_the_run.enter_async_context(
+            opened_books(ledger, journal_folder(target), run_id, spending)
+        )
+        gate = await open_for_the_run.enter_async_context(Gate(lane, ledger, max_in_flight=width))
         engine = Engine(
-            lane, transport, journal, history, tally.stats,
+            lane, transport, journal, history, tally.stats, Admission(gate, purse, spending),
             run_id=run_id, stop=stop, max_attempts=max_attempts,
         )  # fmt: skip
         asker = _Asker(engine, history, output, tally, address, source.name)
         lines, workers = read_lines(file, address), Workers(stop)
-        for _ in range(min(limits.max_in_flight or max_in_flight, max(1, tally.stats.total))):
+        for _ in range(width):
             workers.add(engine, asker.ask_all(lines, stop))
         await workers.finish(lambda: on_progress(tally.stats.progress()))
     return tally.report()
