@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import dagster as dg
 
-from minference_core.engine import LaneLimits
+from minference_core.engine import Caps, LaneLimits
 from minference_core.specs import SpecDefaults
 
 __all__ = ["Dataset", "checked_name"]
@@ -38,6 +38,7 @@ class Dataset:
     max_in_flight: int = 64
     tool_timeout_s: float | None = None
     budget_usd: Decimal | None = None  # of one partition's plan, at its highest cost
+    caps: Caps = field(default_factory=Caps)  # what runs may really spend
     allow_unknown_price: bool = False  # whether a budget may be held although some of it has no price
     transcripts: bool = True
 

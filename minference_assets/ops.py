@@ -17,15 +17,25 @@ from typing import Any
 import dagster as dg
 from pydantic import Field
 
-from minference_assets import metadata
+from minference_assets import metadata, settings
 from minference_assets.checks import ANSWERED, every_thread_was_answered
 from minference_assets.failures import failure_from, nothing_answered, stopped
 from minference_assets.left_out import LeftOut, must_have_specs
 from minference_assets.partitions import partition
 from minference_assets.resources import Lake, Listener, Providers, asked, counting
+from minference_assets.run_tags import run_cap
 from minference_assets.said import latest_words
 from minference_core.conversations import plan_requests, run_conversations
-from minference_core.engine import LANE_STOPPERS, LaneLimits, Progress, RunReport, graceful_stop
+from minference_core.engine import (
+    LANE_STOPPERS,
+    Caps,
+    LaneLimits,
+    Ledger,
+    Progress,
+    RunReport,
+    Spending,
+    graceful_stop,
+)
 from minference_core.errors import JournalBusy, MinferenceError
 from minference_core.specs import Generations, Partition, SpecDefaults, SpecSource, inspect_specs
 
@@ -47,7 +57,11 @@ class EngineConfig(dg.Config):
     defaults: dict[str, Any] = Field(default_factory=dict)
     """Values for columns that a row leaves out, as in a dataset's YAML."""
     limits: dict[str, dict[str, Any]] = Field(default_factory=dict)
-    """By client: requests_per_minute, tokens_per_minute, max_in_flight."""
+    """By client: requests_per_minute, tokens_per_minute, input_tokens_per_minute, and so on."""
+    budgets: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    """What may be spent: run, dataset and day, each with usd, tokens or both."""
+    allow_unknown_price: bool = False
+    """Send what no budget in dollars can hold, as nobody knows what it costs."""
     max_in_flight: int = 64
     tool_timeout_s: float | None = None
     """Seconds that one call of a tool may take."""
@@ -58,6 +72,9 @@ class EngineConfig(dg.Config):
 
     def lane_limits(self) -> dict[str, LaneLimits]:
         return {client: LaneLimits.model_validate(limits) for client, limits in self.limits.items()}
+
+    def caps(self) -> Caps:
+        return Caps.model_validate(self.budgets)
 
 
 class AdHocConfig(EngineConfig):
@@ -96,12 +113,13 @@ async def run_parallel_engine(  # type: ignore[no-untyped-def]
     listener: dg.ResourceParam[Listener],
 ):
     asset = None if config.folder else dg.AssetExecutionContext.get()
-    engine = _Engine(context, config, providers, listener, asset)
+    ledger = Ledger(settings.ledger_url(lake.folder))
+    engine = _Engine(context, config, providers, listener, asset, ledger)
     reports: dict[str, RunReport] = {}
     left_out = None if asset is None else LeftOut(asset)
     stop = asyncio.Event()
     works = _work_to_do(config, lake, asset)
-    with graceful_stop(asyncio.get_running_loop(), stop):
+    with ledger, graceful_stop(asyncio.get_running_loop(), stop):
         for work in works:
             key = work.source.partition.key
             try:
@@ -166,8 +184,10 @@ class _Engine:
         providers: Providers,
         listener: Listener,
         asset: dg.AssetExecutionContext | None,
+        ledger: Ledger,
     ) -> None:
         self._context = context
+        self._ledger = ledger
         self._config = config
         self._lanes = providers.lanes(config.lane_limits())
         self._simulated = any(lane.simulated for lane in self._lanes.values())
@@ -206,6 +226,8 @@ class _Engine:
             exchanges=work.exchanges,
             lanes=self._lanes,
             run_id=self._context.run.run_id,
+            ledger=self._ledger,
+            spending=self._spending(),
             max_in_flight=self._config.max_in_flight,
             tool_timeout_s=self._config.tool_timeout_s,
             on_progress=_Reporter(
@@ -217,6 +239,16 @@ class _Engine:
             ),
             stop=stop,
         )
+
+    def _spending(self) -> Spending:
+        run, config = self._context.run, self._config
+        budgets = config.caps().budgets(config.dataset, run.run_id, simulated=self._simulated)
+        if (own := run_cap(run.tags)) is not None:
+            budgets += Caps(run=own).budgets(
+                config.dataset, f"{run.run_id}, as asked", simulated=self._simulated
+            )
+        prices = SpecDefaults.model_validate(config.defaults).prices or {}
+        return Spending(budgets=budgets, prices=prices, allow_unknown_price=config.allow_unknown_price)
 
     def _described(self, report: RunReport) -> metadata.Metadata:
         return metadata.answers_metadata(report, simulated=self._simulated)

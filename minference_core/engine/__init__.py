@@ -4,6 +4,7 @@ from minference_core.engine.admission import Admission
 from minference_core.engine.asked import Sendable
 from minference_core.engine.books import opened_books
 from minference_core.engine.budget import Budget, Purse, Spending
+from minference_core.engine.caps import Cap, Caps
 from minference_core.engine.engine import Draining, Engine, Settled
 from minference_core.engine.exchanges import EXCHANGES, Findings, write_exchanges
 from minference_core.engine.gate import Gate
@@ -26,6 +27,8 @@ __all__ = [
     "SETTLED",
     "Admission",
     "Budget",
+    "Cap",
+    "Caps",
     "Draining",
     "Engine",
     "Findings",

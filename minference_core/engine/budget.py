@@ -197,6 +197,8 @@ class Purse:
             self._tidier = asyncio.create_task(self._tidy())
 
     async def _wait_or_refuse(self, room: Room) -> None:
+        if self._settled.is_set():
+            return  # while the ledger was asked: its answer is out of date
         if self._in_use != Takings():
             await self._settled.wait()
         elif room.may_change:

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, JsonValue
 from minference_core import ids
 from minference_core.errors import SpecError
 from minference_core.specs.tools import NO_TOOLS, ToolSet, tools_of
+from minference_core.threads import OwnPrice
 
 __all__ = ["EPOCH", "Partition", "SpecDefaults", "SpecSource", "spec_files"]
 
@@ -36,6 +37,7 @@ class SpecDefaults(BaseModel):
 
     Attributes:
         tools_module: The Python module that lists the dataset's tools; no column, so no row can name one.
+        prices: The user's own, by model; no column either.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -60,6 +62,7 @@ class SpecDefaults(BaseModel):
     api: str | None = None
     extra_body: str | dict[str, JsonValue] | None = None
     tools_module: str | None = None
+    prices: dict[str, OwnPrice] | None = None
 
 
 @dataclass(frozen=True, slots=True)
