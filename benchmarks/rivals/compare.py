@@ -130,7 +130,7 @@ def _bodies(folder: Path, count: int) -> Path:
             messages = [{"role": "user", "content": f"Case {n}. {_WORDS}"}]
             body = json.dumps({"model": _MODEL, "messages": messages})
             plain.write(f"{body}\n")
-            lines.write(f'[{{"id": {n}}}, {body}]\n')
+            lines.write(f'[{{"id": {n}, "start_time": 0}}, {body}]\n')
     return bodies
 
 
