@@ -10,7 +10,6 @@ import asyncio
 import time
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from hashlib import blake2b, sha256
 from random import Random
 from typing import Self
@@ -24,8 +23,8 @@ from minference_core.simulator.anthropic.wire import AnthropicWire
 from minference_core.simulator.delivery import deliver, is_whole
 from minference_core.simulator.faults import FaultPlan
 from minference_core.simulator.ids import Ids
+from minference_core.simulator.jobs import NO_ANSWER, Job
 from minference_core.simulator.limits import Allowance, Weight
-from minference_core.simulator.list_price import Used, cost_usd
 from minference_core.simulator.openai.completions import CompletionsWire
 from minference_core.simulator.openai.dialects import DIALECTS, dialect_of
 from minference_core.simulator.openai.embeddings import EmbeddingsWire
@@ -44,8 +43,6 @@ _EMBEDDINGS = "/v1/embeddings"
 _RESPONSES = "/v1/responses"
 _MESSAGES = "/v1/messages"
 _MODELS = "/v1/models"
-# Whoever gets one of these was given no answer to pay for, or another than the model's.
-_UNBILLED = frozenset({"hang", "garbage", "not_http", "nothing"})
 _LARGEST_BODY = 32 * 1024 * 1024  # bytes; Anthropic's limit, and more than OpenAI's context holds
 
 
@@ -153,7 +150,7 @@ class Simulator:
             ask, weight = self._admitted(raw, headers, wire, account, seen)
             ids = self._sending(wire, digest.digest(), seen)
             rng = self._rng(wire, digest.digest(), seen.client_request_id if ask.sampled else None)
-            answer = await self._worked_on(_Job(wire, ask, weight, rng, ids, account, seen.fault))
+            answer = await self._worked_on(Job(wire, ask, weight, rng, ids, account, seen.fault))
         except Refused as refused:
             extra = self._limit_headers(wire, account)
             return self._finish_error(wire, refused, seen, request_id, extra)
@@ -217,7 +214,7 @@ class Simulator:
         elapsed = time.monotonic() - self._started
         return next((storm.fault for storm in self.settings.storms if storm.rages(elapsed)), None)
 
-    async def _worked_on(self, job: "_Job") -> Answer:
+    async def _worked_on(self, job: Job) -> Answer:
         """The answer, when it is due. A client that leaves meanwhile pays for it all the same."""
         draw = job.rng.random()
         try:
@@ -251,7 +248,7 @@ class Simulator:
         answered = seen.fault not in ("drop", "hang", "not_http")
         if answered:
             seen.status = 200
-            seen.completion_tokens = answer.completion_tokens if seen.fault not in _UNBILLED else 0
+            seen.completion_tokens = answer.completion_tokens if seen.fault not in NO_ANSWER else 0
         if seen.fault != "hang":
             self._log.finish(seen)
         extra |= {**answer.headers, wire.request_id_header: seen.request_id or ""}
@@ -261,58 +258,6 @@ class Simulator:
             await response.write_eof()
             self._log.delivered(seen)
         return response
-
-
-@dataclass(frozen=True, slots=True)
-class _Job:
-    """A request that was admitted, and all that its answer follows from."""
-
-    wire: Wire
-    ask: Ask
-    weight: Weight
-    rng: Random
-    ids: Ids
-    account: Account
-    fault: str | None
-
-    def done(self) -> Answer:
-        """
-        Make the answer, and charge for it.
-
-        Raises:
-            Refused: Its fate is an error; then what it made is nothing.
-        """
-        try:
-            answer = _outcome(self.wire, self.ask, self.rng, self.ids, self.fault)
-        except Refused:
-            self.undone()
-            raise
-        used = Used.of(answer.body["usage"])
-        self.account.settle(self.weight, Weight(used.input, used.output, used.cached), time.monotonic())
-        if self.fault not in _UNBILLED:
-            self.account.bill(cost_usd(self.wire.provider, self.ask.model, answer.body, answer.headers))
-        return answer
-
-    def undone(self) -> None:
-        """Nothing was made of it."""
-        self.account.settle(self.weight, replace(self.weight, output=0), time.monotonic())
-
-
-def _outcome(wire: Wire, ask: Ask, rng: Random, ids: Ids, fault: str | None) -> Answer:
-    if fault == "quota":
-        raise wire.out_of_credit()
-    if fault == "no_retry_after":
-        raise _without_advice(wire.failed(429))
-    if fault is not None and fault.isdigit():
-        raise wire.failed(int(fault))
-    if fault == "invalid_output":
-        ask = replace(ask, misfit=True)
-    return wire.answer(ask, rng, ids, refuse=fault == "refusal")
-
-
-def _without_advice(refused: Refused) -> Refused:
-    text = refused.message.partition(" Please try again")[0]
-    return Refused(refused.status, text, kind=refused.kind, code=refused.code)
 
 
 async def _received(request: web.BaseRequest, wire: Wire) -> bytes:
