@@ -118,6 +118,8 @@ def test_what_there_is_can_be_looked_at(type_in: Type, data: Path) -> None:
         pytest.param(["run"], "there are no thread specs to run", id="nothing at all"),
         pytest.param(["show", "abc"], "not a valid UUID", id="not an id"),
         pytest.param(["simulate", "--fault", "gremlins=1"], "gremlins", id="unknown fault"),
+        pytest.param(["simulate", "--storm", "429=10s"], "NAME=LENGTH/PERIOD", id="half a storm"),
+        pytest.param(["simulate", "--overload-after", "3"], "how many slots", id="a line for nothing"),
         pytest.param(["new", "dataset", "My Data"], "small letters", id="bad name"),
         pytest.param(["new", "dataset", "mine", "--from", "soon"], "write it as 2026-11-16", id="no day"),
         pytest.param(
