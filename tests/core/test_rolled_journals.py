@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
 from minference_core.engine import Journal
 from minference_core.engine.journal_files import journal_files, read_journal
@@ -56,14 +57,15 @@ def test_a_request_file_is_written_again_from_many_files(
     tmp_path: Path, simulator: Callable[..., str]
 ) -> None:
     source, target = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
-    line = '[{{"id": {0}}}, {{"model": "gpt-4.1-mini", "messages": [{{"role": "user", "content": "Hi {0}"}}]}}]\n'
+    asked = '{{"model": "gpt-4.1-mini", "messages": [{{"role": "user", "content": "Hi {0}"}}]}}'
+    line = f'[{{{{"id": {{0}}}}}}, {asked}]\n'
     source.write_text("".join(line.format(n) for n in range(30)))
-    url = simulator()
-    asyncio.run(run_request_file(source, target, url=url))
+    url, key = simulator(), SecretStr("sk-test")
+    asyncio.run(run_request_file(source, target, url=url, api_key=key))
     before = sorted(target.read_text().splitlines())
     target.unlink()
 
-    report = asyncio.run(run_request_file(source, target, url=url))
+    report = asyncio.run(run_request_file(source, target, url=url, api_key=key))
 
     assert separated(tmp_path / "out.jsonl.journal") > 0
     assert (report.sent, report.reused) == (0, 30)
