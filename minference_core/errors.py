@@ -15,6 +15,7 @@ Every exception this library raises on purpose.
     +-- JournalBusy           another process is writing this partition's journal
     +-- JournalError          the journal cannot be written: nothing more may be sent
     +-- LedgerError           what processes share of limits and budgets cannot be read or written
+    +-- DiskError             a file cannot be written: what it is made from is kept
     +-- PlanOutdated          the specs changed after the plan was made
     +-- NotMadeYet            a step is asked for what an earlier one has not made
     +-- StoreError            the store's files are not what they should be
@@ -28,7 +29,13 @@ What a provider answers is not an exception but an outcome, sorted into an `Erro
 (`engine/retry.py` says which are sent again).
 """
 
+import errno
 from enum import StrEnum
+
+_REMEDIES = {
+    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT), "make room"),
+    **dict.fromkeys((errno.EROFS, errno.EACCES, errno.EPERM), "make it writable"),
+}
 
 
 class MinferenceError(Exception):
@@ -102,6 +109,26 @@ class JournalError(MinferenceError):
 
 class LedgerError(MinferenceError):
     """The ledger cannot be read or written, so nothing that has a limit or a budget may be sent."""
+
+
+class DiskError(MinferenceError):
+    """A file cannot be written: no room, or not allowed. An older file in its place stays as it is."""
+
+    def __init__(self, path: object, error: OSError, kept: str) -> None:
+        super().__init__(unwritable(path, error, kept))
+
+
+def unwritable(path: object, error: BaseException, kept: str) -> str:
+    """
+    What to say of a file that cannot be written.
+
+    Args:
+        kept: What is safe all the same, as a sentence without its full stop.
+    """
+    number, words = (error.errno, error.strerror) if isinstance(error, OSError) else (None, None)
+    remedy = _REMEDIES.get(number or 0, "mend that")
+    reason = words or error
+    return f"{path} cannot be written: {reason}. {kept}: {remedy} and run the same again, to go on from there"
 
 
 class PlanOutdated(MinferenceError):

@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from minference_core.errors import NotMadeYet
+from minference_core.errors import DiskError, NotMadeYet
 from minference_core.parquet import write_rows
 
 __all__ = ["REQUESTS", "planned_from", "read_requests", "write_requests"]
@@ -48,8 +48,14 @@ def write_requests(target: Path, rows: Iterable[dict[str, Any]], *, fingerprint:
 
     Args:
         fingerprint: The specs' and defaults' it was made from; a run refuses a table of others.
+
+    Raises:
+        DiskError: It cannot be written.
     """
-    write_rows(target, REQUESTS.with_metadata({_FINGERPRINT: fingerprint.encode()}), rows)
+    try:
+        write_rows(target, REQUESTS.with_metadata({_FINGERPRINT: fingerprint.encode()}), rows)
+    except OSError as exc:
+        raise DiskError(target, exc, "Nothing was sent") from exc
 
 
 def planned_from(path: Path) -> str:

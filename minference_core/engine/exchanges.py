@@ -7,7 +7,6 @@ itself, and only while that is there.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -17,8 +16,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from minference_core.engine.history import attempt_from, journal_files, read_journal
-from minference_core.errors import ErrorClass, JournalError
+from minference_core.engine.history import attempt_from
+from minference_core.engine.journal_files import journal_files, read_journal
+from minference_core.errors import DiskError, ErrorClass, JournalError
 from minference_core.parquet import write_rows
 from minference_core.requests import interpret, price
 from minference_core.threads import TokenUsage
@@ -103,21 +103,23 @@ def write_exchanges(
 
     Raises:
         JournalError: A journal is damaged before its last line.
-        OSError: The target cannot be written; an older file there stays as it is.
+        DiskError: The target cannot be written; an older file there stays as it is.
     """
     attempts = failed = 0
     findings = {**_earlier_findings(target, generation), **findings}
 
     def rows() -> Iterator[dict[str, Any]]:
         nonlocal attempts, failed
-        for path in journal_files(journal):
-            for row in _rows(path, findings):
-                is_tool = row.get("tool_name") is not None
-                attempts += not is_tool
-                failed += is_tool and row["error_message"] is not None
-                yield row
+        for row in _rows(journal_files(journal), findings):
+            is_tool = row.get("tool_name") is not None
+            attempts += not is_tool
+            failed += is_tool and row["error_message"] is not None
+            yield row
 
-    written = write_rows(target, EXCHANGES, rows())
+    try:
+        written = write_rows(target, EXCHANGES, rows())
+    except OSError as exc:
+        raise DiskError(target, exc, "Every answer is in the journal") from exc
     return attempts, written - attempts, failed
 
 
@@ -140,31 +142,25 @@ def _earlier_findings(table: Path, generation: int) -> Findings:
     }
 
 
-@dataclass(frozen=True, slots=True)
-class _Name:
-    """What an attempt is filed under."""
-
-    lineage_id: str
-    request_key: str
-    attempt: int
-
-
-def _rows(path: Path, findings: Findings) -> Iterator[dict[str, Any]]:
-    """One file's attempts in the order they ended, then those that never did."""
-    open_intents: dict[_Name, dict[str, Any]] = {}
-    for _, _, record in read_journal(path):
-        name = _Name(record["lineage_id"], record["request_key"], record["attempt"])
-        match record["kind"]:
-            case "intent":
-                open_intents[name] = record
-            case "outcome":
-                if name not in open_intents:
-                    raise JournalError(f"{path} has an outcome without its intent ({name}): it was edited")
-                yield _row(open_intents.pop(name), record, findings)
-            case "refused":
-                yield _row(record, record, findings)
-            case "tool":
-                yield _tool_row(record)
+def _rows(files: Iterable[Path], findings: Findings) -> Iterator[dict[str, Any]]:
+    """The attempts in the order they ended, then those that never did; an end may be in a later file."""
+    open_intents: dict[tuple[str, str, int], dict[str, Any]] = {}
+    for path in files:
+        for _, _, record in read_journal(path):
+            name = (record["lineage_id"], record["request_key"], record["attempt"])
+            match record["kind"]:
+                case "intent":
+                    open_intents[name] = record
+                case "outcome":
+                    if name not in open_intents:
+                        raise JournalError(
+                            f"{path} has an outcome without its intent ({name}): it was edited"
+                        )
+                    yield _row(open_intents.pop(name), record, findings)
+                case "refused":
+                    yield _row(record, record, findings)
+                case "tool":
+                    yield _tool_row(record)
     yield from map(_uncertain, open_intents.values())
 
 

@@ -32,9 +32,6 @@ _RENEW_S = 0.2
 _LATE_S = 0.25
 # Seconds of requests that are booked before they have come, at the pace of late.
 _AHEAD_S = 0.5
-# A place that was booked for the usual request serves one of up to so many times its size; what that takes
-# more is settled.
-_SERVES = 2.0
 # How often a process says that it is there, while it has requests in flight or waits for a slot.
 _PULSE_S = 1.0
 # How much a new value counts in what is usual.
@@ -90,7 +87,8 @@ class Gate:
         self._counts_used = lane.client in COUNTS_WHAT_WAS_USED
         self._unbooked: deque[_Waiting] = deque()
         self._booked: deque[_Waiting] = deque()
-        self._places: deque[float] = deque()  # starts that were booked for requests to come
+        self._places: deque[tuple[float, Amounts]] = deque()  # booked for requests that have not come yet
+        self._ahead = Amounts()  # what each of the places of the order under way is booked with
         self._usual = Amounts()
         self._let_in = 0  # since `_since`
         self._since = time.monotonic()
@@ -214,23 +212,37 @@ class Gate:
 
     async def _wait(self, amounts: Amounts) -> None:
         self._usual = amounts if self._usual.requests == 0 else self._usual.towards(amounts, _NEW)
-        if not self._unbooked and not self._booked and self._take_place(amounts, time.monotonic()):
-            return
         waiting = _Waiting(amounts, asyncio.get_running_loop().create_future())
-        self._unbooked.append(waiting)
+        if not self._unbooked and not self._booked:
+            now = time.monotonic()
+            waiting.start = self._take_places(amounts, now)
+            if waiting.start is not None and waiting.start <= now:
+                self._let_in += 1
+                return
+        (self._unbooked if waiting.start is None else self._booked).append(waiting)
         self._arm()
         await waiting.let_in
 
-    def _take_place(self, amounts: Amounts, now: float) -> bool:
-        """Use a place that was booked ahead, if its time has come and the request is not too large for it."""
-        while self._places and self._places[0] < now - _LATE_S:
+    def _take_places(self, amounts: Amounts, now: float) -> float | None:
+        """
+        Use what was booked ahead: as many places as a request takes; None if there are not enough.
+
+        Returns:
+            When it may leave.
+        """
+        while self._places and self._places[0][0] < now - _LATE_S:
             self._places.popleft()
-        if not self._places or self._places[0] > now or not self._usual.serves(amounts, _SERVES):
-            return False
-        self._places.popleft()
-        self._news.settled = self._news.settled.plus(amounts).plus(self._usual, -1.0)
-        self._let_in += 1
-        return True
+        if not self._places:
+            return None
+        start, usual = self._places[0]
+        count = usual.times_to_hold(amounts)
+        if count > len(self._places):
+            return None
+        booked = Amounts()
+        for _ in range(count):
+            booked = booked.plus(self._places.popleft()[1])
+        self._news.settled = self._news.settled.plus(amounts).plus(booked, -1.0)
+        return start
 
     def _release(self) -> None:
         """Let those go whose time has come."""
@@ -255,7 +267,7 @@ class Gate:
                 self._news.settled = self._news.settled.plus(waiting.amounts, -1.0)
             waiting.start = None
             self._unbooked.appendleft(waiting)
-        self._places.clear()
+        self._give_back_places(now)
 
     def _arm(self) -> None:
         """See to it that the next thing happens when it is due."""
@@ -275,14 +287,22 @@ class Gate:
             self._timer = asyncio.get_running_loop().call_at(due, self._release)
 
     def _from_places(self) -> None:
-        """Those who wait unbooked take the places that were booked ahead."""
+        """Those who wait unbooked take what was booked ahead; what does not do for them is given back."""
+        now = time.monotonic()
         while self._unbooked and self._places:
-            if not self._usual.serves(self._unbooked[0].amounts, _SERVES):
+            start = self._take_places(self._unbooked[0].amounts, now)
+            if start is None:
+                self._give_back_places(now)
                 return
             waiting = self._unbooked.popleft()
-            waiting.start = self._places.popleft()
-            self._news.settled = self._news.settled.plus(waiting.amounts).plus(self._usual, -1.0)
+            waiting.start = start
             self._booked.append(waiting)
+
+    def _give_back_places(self, now: float) -> None:
+        for start, booked in self._places:
+            if start > now:
+                self._news.settled = self._news.settled.plus(booked, -1.0)
+        self._places.clear()
 
     # ── asking the ledger ─────────────────────────────────────────────────────
     def _ask(self) -> None:
@@ -314,6 +334,7 @@ class Gate:
         news, self._news = self._news, _News()
         self._told_wanted = self.window.wanted
         ahead = int(self._per_s * _AHEAD_S) if self._unbooked else 0
+        self._ahead = self._usual
         needs = [waiting.amounts for waiting in self._unbooked]
         return Order(
             account=self._lane.account,
@@ -337,7 +358,7 @@ class Gate:
             waiting = self._unbooked.popleft()
             waiting.start = starts.popleft()
             self._booked.append(waiting)
-        self._places.extend(starts)
+        self._places.extend((start, self._ahead) for start in starts)
 
     async def _enter_window(self) -> None:
         entering = self.window.enter()

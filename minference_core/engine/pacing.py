@@ -47,9 +47,9 @@ class Amounts(NamedTuple):
         """These, moved by a part of the way to others."""
         return Amounts(*(mine + part * (more - mine) for mine, more in zip(self, other, strict=True)))
 
-    def serves(self, other: "Amounts", times: float) -> bool:
-        """Whether others are at most so many times these."""
-        return all(more <= mine * times for mine, more in zip(self, other, strict=True))
+    def times_to_hold(self, other: "Amounts") -> int:
+        """How many times these it takes to come about to others; 1 at the least."""
+        return max(1, *(round(more / mine) for mine, more in zip(self, other, strict=True) if mine > 0))
 
 
 class Rates(NamedTuple):
