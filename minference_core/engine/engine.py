@@ -103,13 +103,14 @@ class Engine:
             if self._closed is not None:  # perhaps by an answer that came while this one waited its turn
                 return await self._refuse(request, *self._closed)
             started = time.monotonic() if started is None else started
-            attempt, advised_s = await self._send(request, tokens)
+            attempt, advised_s, latency_s = await self._send(request, tokens)
             meaning = request.interpret(attempt)
+            self._stats.ended(self._lane, request, meaning, latency_s)
             wait_s = self._next_wait(request, meaning, advised_s, tries, time.monotonic() - started)
             if wait_s is None:
                 return Settled(attempt, meaning)
             self._check_stop()
-            self._stats.retries += 1
+            self._stats.retried(self._lane)
             await self._sleep(wait_s)
         raise AssertionError("unreachable")
 
@@ -127,8 +128,8 @@ class Engine:
         if self._stop.is_set():
             raise Draining
 
-    async def _send(self, request: Sendable, tokens: int) -> tuple[Attempt, float | None]:
-        """One attempt: intent on disk, request on the wire, answer on disk."""
+    async def _send(self, request: Sendable, tokens: int) -> tuple[Attempt, float | None, float]:
+        """One attempt: intent on disk, request on the wire, answer on disk; and what it advised, and took."""
         self._stats.in_flight += 1
         try:
             with self.uninterrupted():
@@ -136,19 +137,20 @@ class Engine:
         finally:
             self._stats.in_flight -= 1
 
-    async def _sent(self, request: Sendable, tokens: int) -> tuple[Attempt, float | None]:
+    async def _sent(self, request: Sendable, tokens: int) -> tuple[Attempt, float | None, float]:
         now = datetime.now(UTC)
         number, first_sent_at = self._history.begin(request, now)
         await self._journal.write(records.intent(request, self._lane, number, now, self._run_id))
-        self._stats.request_sent(self._lane, tokens)
+        left_s = self._stats.request_sent(self._lane, tokens)
         answer = await self._post(request)
+        latency_s = time.monotonic() - left_s
         record = records.outcome(request, self._lane, number, answer)
         self._stats.simulated |= record["simulated"]
         await self._journal.write(record)
         advised_s = (
             retry_after_s(answer.headers, now=datetime.now(UTC)) if isinstance(answer, HttpReply) else None
         )
-        return attempt_from(record, first_sent_at), advised_s
+        return attempt_from(record, first_sent_at), advised_s, latency_s
 
     async def _post(self, request: Sendable) -> HttpReply | TransportError:
         lane = self._lane
@@ -177,7 +179,6 @@ class Engine:
     ) -> float | None:
         if meaning.reply is not None:
             self._refusals = 0
-            self._stats.answered(request.client, request.model, meaning.reply.usage)
             return None
         error = meaning.error or ErrorClass.CONNECTION
         if error in LANE_STOPPERS:

@@ -24,6 +24,7 @@ from minference_core.engine import (
     Progress,
     Transport,
     Workers,
+    telemetry,
 )
 from minference_core.errors import ConfigError
 from minference_core.providers import PROVIDERS
@@ -101,7 +102,10 @@ async def run_request_file(
         lines, workers = read_lines(file, address), Workers(stop)
         for _ in range(min(limits.max_in_flight or max_in_flight, max(1, tally.stats.total))):
             workers.add(engine, asker.ask_all(lines, stop))
-        await workers.finish(lambda: on_progress(tally.stats.progress()))
+        try:
+            await workers.finish(lambda: on_progress(tally.stats.progress()))
+        finally:
+            await asyncio.to_thread(telemetry.flush)
     return tally.report()
 
 
