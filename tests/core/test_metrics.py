@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+import re
 import time
 from collections.abc import Callable, Sequence
 from decimal import Decimal
@@ -33,6 +34,8 @@ from tests.conftest import DAY, Pipeline, specs
 
 Make = Callable[..., Pipeline]
 Simulator = Callable[..., str]
+
+DOC = Path(__file__).parents[2] / "docs" / "metrics.md"
 
 durations = st.lists(st.floats(0.001, 3_600.0), min_size=1, max_size=300)
 
@@ -343,3 +346,19 @@ def test_a_table_that_cannot_be_written_fails_no_run(pipeline: Make, simulator: 
     (made.data / "metrics").write_text("not a folder")
 
     assert made.run(metrics=table(made)).complete == 3
+
+
+def test_the_questions_in_the_docs_can_be_asked(
+    pipeline: Make, simulator: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = pipeline(specs(3), url=simulator())
+    made.run(metrics=table(made))
+    monkeypatch.chdir(made.data.parent)
+    questions = re.findall(r"```sql\n(.*?)```", DOC.read_text(), re.DOTALL)
+
+    with duckdb.connect() as connection:
+        answers = [connection.execute(question).fetchall() for question in questions]
+
+    assert all(answers)
+    assert len(answers) == 2
+    assert all(name in DOC.read_text() for name in METRICS.names)
