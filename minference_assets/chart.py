@@ -102,11 +102,11 @@ def _flow(timeline: Timeline, slices: Sequence[Slice]) -> _Flow:
     limits = [timeline.limits[client] for client in timeline.clients]
     rpm = _together([limit.requests_per_minute for limit in limits])
     tpm = _together([limit.tokens_per_minute for limit in limits])
-    in_tokens = tpm is not None and (rpm is None or total.tokens_reserved / tpm > total.sent / rpm)
-    limit, weight = (tpm, total.tokens_reserved / max(1, total.sent)) if in_tokens else (rpm, 1.0)
+    in_tokens = tpm is not None and (rpm is None or total.reserved.tokens / tpm > total.sent / rpm)
+    limit, weight = (tpm, total.reserved.tokens / max(1, total.sent)) if in_tokens else (rpm, 1.0)
     return _Flow(
         "tokens" if in_tokens else "requests",
-        [(each.counts.tokens_reserved if in_tokens else each.counts.sent) / each.seconds for each in slices],
+        [(each.counts.reserved.tokens if in_tokens else each.counts.sent) / each.seconds for each in slices],
         [each.counts.rate_limited * weight / each.seconds for each in slices],
         None if limit is None else limit / 60,
     )

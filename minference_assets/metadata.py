@@ -283,12 +283,7 @@ def _over_time(timeline: Timeline) -> Iterable[dict[str, object]]:
     for n, each in enumerate(timeline.slices(most=_PREVIEW_ROWS)):
         counts = each.counts
         shares = (
-            limit_share(
-                timeline.limits[client],
-                requests=lane[n].counts.sent,
-                tokens=lane[n].counts.tokens_reserved,
-                seconds=each.seconds,
-            )
+            limit_share(timeline.limits[client], lane[n].counts.reserved, each.seconds)
             for client, lane in by_lane.items()
         )
         yield {

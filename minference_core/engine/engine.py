@@ -24,7 +24,7 @@ from minference_core.engine.stats import RunStats
 from minference_core.engine.transport import HttpReply, Transport
 from minference_core.errors import ErrorClass, RequestTooLarge, TransportError
 from minference_core.providers import endpoint, retry_after_s
-from minference_core.requests import Attempt, Meaning
+from minference_core.requests import Attempt, Meaning, Weight
 
 __all__ = ["Draining", "Engine", "Settled"]
 
@@ -89,7 +89,8 @@ class Engine:
             JournalError: The journal cannot be written; nothing more may be sent.
             Draining: The run is stopping and the request is not settled.
         """
-        tokens = request.weight.tokens
+        weight = request.weight
+        tokens = weight.tokens
         try:
             self._gate.check(tokens)
         except RequestTooLarge as exc:
@@ -103,7 +104,7 @@ class Engine:
             if self._closed is not None:  # perhaps by an answer that came while this one waited its turn
                 return await self._refuse(request, *self._closed)
             started = time.monotonic() if started is None else started
-            attempt, advised_s, latency_s = await self._send(request, tokens)
+            attempt, advised_s, latency_s = await self._send(request, weight)
             meaning = request.interpret(attempt)
             self._stats.ended(self._lane, request, meaning, latency_s)
             wait_s = self._next_wait(request, meaning, advised_s, tries, time.monotonic() - started)
@@ -128,20 +129,20 @@ class Engine:
         if self._stop.is_set():
             raise Draining
 
-    async def _send(self, request: Sendable, tokens: int) -> tuple[Attempt, float | None, float]:
+    async def _send(self, request: Sendable, weight: Weight) -> tuple[Attempt, float | None, float]:
         """One attempt: intent on disk, request on the wire, answer on disk; and what it advised, and took."""
         self._stats.in_flight += 1
         try:
             with self.uninterrupted():
-                return await self._sent(request, tokens)
+                return await self._sent(request, weight)
         finally:
             self._stats.in_flight -= 1
 
-    async def _sent(self, request: Sendable, tokens: int) -> tuple[Attempt, float | None, float]:
+    async def _sent(self, request: Sendable, weight: Weight) -> tuple[Attempt, float | None, float]:
         now = datetime.now(UTC)
         number, first_sent_at = self._history.begin(request, now)
         await self._journal.write(records.intent(request, self._lane, number, now, self._run_id))
-        left_s = self._stats.request_sent(self._lane, tokens)
+        left_s = self._stats.request_sent(self._lane, weight)
         answer = await self._post(request)
         latency_s = time.monotonic() - left_s
         record = records.outcome(request, self._lane, number, answer)

@@ -14,13 +14,28 @@ from minference_core.engine.histogram import Histogram
 from minference_core.engine.limits import LaneLimits
 from minference_core.errors import ErrorClass
 
-__all__ = ["MOST_SLICES", "Counts", "Look", "Pace", "Slice", "Timeline", "limit_share"]
+__all__ = ["MOST_SLICES", "Counts", "Look", "Pace", "Reserved", "Slice", "Timeline", "limit_share"]
 
 MOST_SLICES = 240
 _WIDTH_S = 0.5
 # Long enough for a steady figure, short enough to tell that something has changed.
 _RECENT_S = 20.0
 _BETWEEN_LOOKS_S = 0.25
+
+
+class Reserved(NamedTuple):
+    """What was taken of a lane's limits."""
+
+    requests: int = 0
+    prompt: int = 0
+    output: int = 0
+
+    @property
+    def tokens(self) -> int:
+        return self.prompt + self.output
+
+    def since(self, earlier: "Reserved") -> "Reserved":
+        return Reserved(*(now - before for now, before in zip(self, earlier, strict=True)))
 
 
 @dataclass(slots=True)
@@ -32,7 +47,7 @@ class Counts:
         sent: Requests put on the wire, retries included.
         failures: Attempts that brought no reply, by error class.
         retries: Of `sent`, those that had failed before.
-        tokens_reserved: What the requests sent counted for against the limit.
+        prompt_reserved, output_reserved: Tokens the requests sent counted for against the limits.
         max_in_flight: The most that were on their way at once.
         cost_usd: Of the answers whose price is known.
         latency: How long the attempts that ended took, failed ones included.
@@ -42,7 +57,8 @@ class Counts:
     answered: int = 0
     failures: dict[str, int] = field(default_factory=dict)
     retries: int = 0
-    tokens_reserved: int = 0
+    prompt_reserved: int = 0
+    output_reserved: int = 0
     prompt_tokens: int = 0
     completion_tokens: int = 0
     max_in_flight: int = 0
@@ -63,6 +79,10 @@ class Counts:
     def tokens(self) -> int:
         return self.prompt_tokens + self.completion_tokens
 
+    @property
+    def reserved(self) -> "Reserved":
+        return Reserved(self.sent, self.prompt_reserved, self.output_reserved)
+
     def fail(self, error: str) -> None:
         self.failures[error] = self.failures.get(error, 0) + 1
 
@@ -80,7 +100,8 @@ class Counts:
         self.sent += other.sent
         self.answered += other.answered
         self.retries += other.retries
-        self.tokens_reserved += other.tokens_reserved
+        self.prompt_reserved += other.prompt_reserved
+        self.output_reserved += other.output_reserved
         self.prompt_tokens += other.prompt_tokens
         self.completion_tokens += other.completion_tokens
         self.max_in_flight = max(self.max_in_flight, other.max_in_flight)
@@ -184,13 +205,13 @@ class Timeline:
 
 
 class Look(NamedTuple):
-    """Counts that only grow, as they were at a time; `lanes` has requests and tokens by client."""
+    """Counts that only grow, as they were at a time; `lanes` has what was taken of the limits, by client."""
 
     at_s: float
     sent: int = 0
     tokens: int = 0
     settled: int = 0
-    lanes: Mapping[str, tuple[int, int]] = {}
+    lanes: Mapping[str, Reserved] = {}
 
     def since(self, earlier: "Look") -> "Look":
         """How long it was, and what came to be in that time."""
@@ -199,11 +220,7 @@ class Look(NamedTuple):
             self.sent - earlier.sent,
             self.tokens - earlier.tokens,
             self.settled - earlier.settled,
-            {
-                client: (requests - before[0], tokens - before[1])
-                for client, (requests, tokens) in self.lanes.items()
-                for before in [earlier.lanes.get(client, (0, 0))]
-            },
+            {client: now.since(earlier.lanes.get(client, Reserved())) for client, now in self.lanes.items()},
         )
 
 
@@ -225,11 +242,11 @@ class Pace:
         return changed
 
 
-def limit_share(limits: LaneLimits, *, requests: int, tokens: int, seconds: float) -> float | None:
+def limit_share(limits: LaneLimits, used: Reserved, seconds: float) -> float | None:
     """The used part of a lane's tightest limit; None when it has none."""
     minutes = seconds / 60
-    rates = ((requests, limits.requests_per_minute), (tokens, limits.tokens_per_minute))
-    return max((used / minutes / limit for used, limit in rates if limit is not None), default=None)
+    rates = ((used.requests, limits.requests_per_minute), (used.tokens, limits.tokens_per_minute))
+    return max((taken / minutes / limit for taken, limit in rates if limit is not None), default=None)
 
 
 def _paired(lane: Mapping[int, Counts]) -> dict[int, Counts]:

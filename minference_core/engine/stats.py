@@ -10,10 +10,10 @@ from decimal import Decimal
 from minference_core.engine.asked import Sendable
 from minference_core.engine.gate import BURST_S
 from minference_core.engine.limits import Lane
-from minference_core.engine.metrics import Look, Pace, Timeline, limit_share
+from minference_core.engine.metrics import Look, Pace, Reserved, Timeline, limit_share
 from minference_core.engine.telemetry import Telemetry, telemetry
 from minference_core.errors import ErrorClass
-from minference_core.requests import Meaning, price
+from minference_core.requests import Meaning, Weight, price
 from minference_core.threads import TokenUsage
 
 __all__ = ["Progress", "RunReport", "RunStats"]
@@ -92,10 +92,15 @@ class _LaneUse:
     """What one lane carried, and when."""
 
     requests: int = 0
-    tokens: int = 0
+    prompt: int = 0
+    output: int = 0
     in_flight: int = 0
     first_s: float | None = None
     last_s: float = 0.0
+
+    @property
+    def reserved(self) -> Reserved:
+        return Reserved(self.requests, self.prompt, self.output)
 
 
 @dataclass(slots=True, eq=False, weakref_slot=True)
@@ -138,12 +143,12 @@ class RunStats:
         if self.telemetry is not None:
             self.telemetry.watch(self)
 
-    def request_sent(self, lane: Lane, tokens: int) -> float:
+    def request_sent(self, lane: Lane, weight: Weight) -> float:
         """
         Count a request that leaves now.
 
         Args:
-            tokens: What it counts for against the lane's limit.
+            weight: What it counts for against the lane's limits.
 
         Returns:
             When that is, for its latency.
@@ -152,12 +157,14 @@ class RunStats:
         use.first_s = now if use.first_s is None else use.first_s
         use.last_s = now
         use.requests += 1
-        use.tokens += tokens
+        use.prompt += weight.prompt
+        use.output += weight.output
         use.in_flight += 1
         self.sent += 1
         counts = self.timeline.at(lane.client, now)
         counts.sent += 1
-        counts.tokens_reserved += tokens
+        counts.prompt_reserved += weight.prompt
+        counts.output_reserved += weight.output
         if use.in_flight > counts.max_in_flight:
             counts.max_in_flight = use.in_flight
         return now
@@ -243,7 +250,7 @@ class RunStats:
             cost_usd=self.cost_usd,
             unknown_price=self.unknown_price,
             limit_share=self.limit_share(),
-            seconds=time.monotonic() - self.started_s,
+            seconds=self.now() - self.started_s,
             stopped=stopped,
             undone=self.total - self.done,
             timeline=self.timeline,
@@ -257,7 +264,7 @@ class RunStats:
         return known[1]
 
     def _look(self, now: float) -> Look:
-        lanes = {client: (use.requests, use.tokens) for client, (_, use) in self.lanes.items()}
+        lanes = {client: use.reserved for client, (_, use) in self.lanes.items()}
         tokens = self.prompt_tokens + self.completion_tokens
         return Look(now, self.sent, tokens, self.done - self.skipped, lanes)
 
@@ -273,10 +280,7 @@ class RunStats:
     def _recent_share(self, now: float, recent: Look) -> dict[str, float]:
         shares = {
             client: limit_share(
-                lane.limits,
-                requests=recent.lanes[client][0],
-                tokens=recent.lanes[client][1],
-                seconds=max(1.0, min(recent.at_s, now - use.first_s + BURST_S)),
+                lane.limits, recent.lanes[client], max(1.0, min(recent.at_s, now - use.first_s))
             )
             for client, (lane, use) in self.lanes.items()
             if use.first_s is not None
@@ -300,5 +304,4 @@ def _share(lane: Lane, use: _LaneUse) -> float | None:
     """
     if use.first_s is None:
         return None
-    seconds = max(1.0, use.last_s - use.first_s + BURST_S)
-    return limit_share(lane.limits, requests=use.requests, tokens=use.tokens, seconds=seconds)
+    return limit_share(lane.limits, use.reserved, max(1.0, use.last_s - use.first_s + BURST_S))

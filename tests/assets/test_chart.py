@@ -47,7 +47,7 @@ def test_a_picture_of_any_run_is_well_formed_and_shown_in_place(
     for client, at, latency_s, limited in sorted(happened, key=lambda event: event[1]):
         counts = timeline.at(client, at * seconds)
         counts.sent += 1
-        counts.tokens_reserved += 1_000
+        counts.prompt_reserved += 1_000
         counts.latency.add(latency_s)
         if limited:
             counts.fail(ErrorClass.RATE_LIMIT)
@@ -68,7 +68,7 @@ def steady(limits: LaneLimits, *, seconds: int = 60, per_s: int = 10, limited: i
     for n in range(seconds * per_s):
         counts = timeline.at("openai", n / per_s)
         counts.sent += 1
-        counts.tokens_reserved += 100
+        counts.prompt_reserved += 100
         counts.latency.add(0.5)
         if n < limited:
             counts.fail(ErrorClass.RATE_LIMIT)

@@ -28,7 +28,7 @@ from minference_core.engine import (
 )
 from minference_core.engine.metrics import Counts, Look, Pace
 from minference_core.errors import ErrorClass, JournalError
-from minference_core.requests import Meaning
+from minference_core.requests import Meaning, Weight
 from minference_core.threads import Reply, TokenUsage
 from tests.conftest import DAY, Pipeline, specs
 
@@ -192,7 +192,7 @@ def stats_of_a_lane(**limits: int) -> tuple[RunStats, Clock, Callable[[float, Me
     lane = Lane(client="openai", base_url="http://127.0.0.1", limits=LaneLimits(**limits))
 
     def ask(seconds: float, meaning: Meaning = ANSWERED) -> None:
-        stats.request_sent(lane, 120)
+        stats.request_sent(lane, Weight(100, 20, 100, 20))
         clock.at += seconds
         stats.ended(lane, Asked(), meaning, seconds)  # type: ignore[arg-type]
         stats.done += meaning.reply is not None

@@ -20,7 +20,7 @@ from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from minference_core.engine import Lane, LaneLimits, RunStats
 from minference_core.engine.telemetry import Telemetry, telemetry
 from minference_core.errors import ErrorClass
-from minference_core.requests import Meaning
+from minference_core.requests import Meaning, Weight
 from minference_core.threads import Reply, TokenUsage
 from tests.conftest import specs, write_specs
 
@@ -65,10 +65,10 @@ def test_what_is_told_has_the_conventions_names() -> None:
         Meaning(None, ErrorClass.RATE_LIMIT),
         Meaning(Reply(text=PROMPT, finish="stop", usage=usage)),
     ]:
-        stats.request_sent(lane, 120)
+        stats.request_sent(lane, Weight(100, 20, 100, 20))
         stats.ended(lane, Asked(), meaning, 0.5)  # type: ignore[arg-type]
     stats.retried(lane)
-    stats.request_sent(lane, 120)
+    stats.request_sent(lane, Weight(100, 20, 100, 20))
     stats.progress()
 
     told = points(reader)
