@@ -46,15 +46,13 @@ def latency(timeline: Timeline) -> str | None:
     return _as_fine_as_there_is_room(timeline, _latency)
 
 
-def _as_fine_as_there_is_room(
-    timeline: Timeline, body: Callable[[Timeline, Sequence[Slice]], str]
-) -> str | None:
+def _as_fine_as_there_is_room(timeline: Timeline, body: Callable[[Timeline, int], str]) -> str | None:
     if not timeline.clients:
         return None
     for points in range(_MOST_POINTS, _FEWEST_POINTS, -1):
         svg = (
             f"<svg xmlns='http://www.w3.org/2000/svg' width='{_WIDTH}' height='{_FLOOR + 14}' "
-            f"style='font:11px sans-serif' fill='none'>{body(timeline, _even(timeline.slices(most=points)))}"
+            f"style='font:11px sans-serif' fill='none'>{body(timeline, points)}"
             f"<path d='M{_LEFT} {_FLOOR}H{_RIGHT}' stroke='gray'/>"
             f"{_text(_RIGHT - 40, _FLOOR + 12, _clock(timeline.seconds))}</svg>"
         )
@@ -64,25 +62,29 @@ def _as_fine_as_there_is_room(
     return None
 
 
-def _throughput(timeline: Timeline, slices: Sequence[Slice]) -> str:
-    flow, refused = _flow(timeline, slices), timeline.total().rate_limited
+def _throughput(timeline: Timeline, points: int) -> str:
+    """Of the lane that carried most of those with a limit, else of all together."""
+    limited = [client for client in timeline.clients if any(_limits(timeline, client))]
+    lane = max(limited, key=lambda client: timeline.total(client).sent, default=None)
+    flow, refused = _flow(timeline, lane, points), timeline.total(lane).rate_limited
     parts = [
         f"<path d='{_trace(flow.per_s, flow.top)}V{_FLOOR}H{_LEFT}' fill='skyblue'/>",
         _text(0, _TOP + 9, _short(flow.top)),
-        _text(_LEFT, 10, f"{flow.unit} per s"),
+        _text(_LEFT, 10, f"{lane or ''} {flow.unit} per s"),
     ]
     if refused:
         parts.append(f"<path d='{_trace(flow.refused_per_s, flow.top)}V{_FLOOR}H{_LEFT}' fill='red'/>")
-        parts.append(_text(300, 10, f"{refused:,} × 429", "red"))
+        parts.append(_text(320, 10, f"{refused:,} × 429", "red"))
     if flow.limit_per_s is not None:
         y = _y(flow.limit_per_s, flow.top)
         parts.append(f"<path d='M{_LEFT} {y}H{_RIGHT}' stroke='chocolate' stroke-dasharray='5'/>")
-        parts.append(_text(160, 10, f"limit {_short(flow.limit_per_s)}", "chocolate"))
+        parts.append(_text(200, 10, f"limit {_short(flow.limit_per_s)}", "chocolate"))
     return "".join(parts)
 
 
-def _latency(timeline: Timeline, slices: Sequence[Slice]) -> str:
-    total = timeline.total().latency
+def _latency(timeline: Timeline, points: int) -> str:
+    """Of all lanes together."""
+    slices, total = _even(timeline.slices(most=points)), timeline.total().latency
     p50, p99 = (_carried([each.counts.latency.percentile(n) for each in slices]) for n in (50, 99))
     top = max(p99) or 1.0
     return "".join(
@@ -91,17 +93,15 @@ def _latency(timeline: Timeline, slices: Sequence[Slice]) -> str:
             f"<path d='{_trace(p50, top)}' stroke='teal'/>",
             _text(0, _TOP + 9, _took(top)),
             _text(_LEFT, 10, "latency"),
-            _text(160, 10, f"p50 {_took(total.percentile(50))}", "teal"),
-            _text(300, 10, f"p99 {_took(total.percentile(99))}", "orchid"),
+            _text(200, 10, f"p50 {_took(total.percentile(50))}", "teal"),
+            _text(320, 10, f"p99 {_took(total.percentile(99))}", "orchid"),
         ]
     )
 
 
-def _flow(timeline: Timeline, slices: Sequence[Slice]) -> _Flow:
-    total = timeline.total()
-    limits = [timeline.limits[client] for client in timeline.clients]
-    rpm = _together([limit.requests_per_minute for limit in limits])
-    tpm = _together([limit.tokens_per_minute for limit in limits])
+def _flow(timeline: Timeline, lane: str | None, points: int) -> _Flow:
+    slices, total = _even(timeline.slices(lane, most=points)), timeline.total(lane)
+    rpm, tpm = (None, None) if lane is None else _limits(timeline, lane)
     in_tokens = tpm is not None and (rpm is None or total.reserved.tokens / tpm > total.sent / rpm)
     limit, weight = (tpm, total.reserved.tokens / max(1, total.sent)) if in_tokens else (rpm, 1.0)
     return _Flow(
@@ -112,10 +112,9 @@ def _flow(timeline: Timeline, slices: Sequence[Slice]) -> _Flow:
     )
 
 
-def _together(limits: Sequence[int | None]) -> int | None:
-    """What all lanes may do at once; None if one of them has no limit."""
-    known = [limit for limit in limits if limit is not None]
-    return sum(known) if len(known) == len(limits) else None
+def _limits(timeline: Timeline, client: str) -> tuple[int | None, int | None]:
+    limits = timeline.limits[client]
+    return limits.requests_per_minute, limits.tokens_per_minute
 
 
 def _even(slices: Sequence[Slice]) -> Sequence[Slice]:

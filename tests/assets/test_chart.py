@@ -78,10 +78,12 @@ def steady(limits: LaneLimits, *, seconds: int = 60, per_s: int = 10, limited: i
 @pytest.mark.parametrize(
     ("limits", "said"),
     [
-        pytest.param(LaneLimits(requests_per_minute=720), ["requests per s", "limit 12"], id="requests"),
+        pytest.param(
+            LaneLimits(requests_per_minute=720), ["openai requests per s", "limit 12"], id="requests"
+        ),
         pytest.param(
             LaneLimits(requests_per_minute=6_000, tokens_per_minute=72_000),
-            ["tokens per s", "limit 1.2k"],
+            ["openai tokens per s", "limit 1.2k"],
             id="tokens are tighter",
         ),
         pytest.param(LaneLimits(), ["requests per s"], id="no limit"),
@@ -90,7 +92,7 @@ def steady(limits: LaneLimits, *, seconds: int = 60, per_s: int = 10, limited: i
 def test_throughput_is_drawn_in_what_the_limit_is_tightest_in(limits: LaneLimits, said: list[str]) -> None:
     shown = words(chart.throughput(steady(limits)))
 
-    assert [word for word in shown if "per s" in word or "limit" in word] == said
+    assert [word.strip() for word in shown if "per s" in word or "limit" in word] == said
 
 
 def test_the_429s_are_counted_in_the_picture_when_there_are_any() -> None:
@@ -103,3 +105,12 @@ def test_the_latency_is_written_beside_its_lines() -> None:
 
     assert {word.split()[0] for word in shown} >= {"latency", "p50", "p99"}
     assert "10 min" in shown
+
+
+def test_of_several_lanes_the_busiest_with_a_limit_is_drawn_against_it() -> None:
+    timeline = steady(LaneLimits(requests_per_minute=720))
+    timeline.limits["vllm"] = LaneLimits()
+    for n in range(1_000):
+        timeline.at("vllm", n * 0.05).sent += 1
+
+    assert {"openai requests per s", "limit 12"} <= set(words(chart.throughput(timeline)))
