@@ -4,7 +4,7 @@ from urllib.parse import unquote
 from xml.etree import ElementTree
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from minference_assets import chart
@@ -38,6 +38,7 @@ def words(markdown: str | None) -> list[str]:
     return [text.text or "" for text in svg(markdown) if text.tag.endswith("text")]
 
 
+@settings(deadline=None)
 @given(events, limits, limits, st.floats(0.5, 1e6))
 def test_a_picture_of_any_run_is_well_formed_and_shown_in_place(
     happened: list[tuple[str, float, float, bool]], one: LaneLimits, other: LaneLimits, seconds: float

@@ -12,7 +12,7 @@ from typing import Any
 import duckdb
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from minference_core.engine import (
@@ -44,6 +44,7 @@ def exact(seconds: Sequence[float], percent: float) -> float:
     return sorted(seconds)[max(1, math.ceil(len(seconds) * percent / 100)) - 1]
 
 
+@settings(deadline=None)
 @given(durations, st.sampled_from([1, 25, 50, 90, 99, 100]))
 def test_a_percentile_is_within_the_stated_error_of_the_exact_one(seconds: list[float], percent: int) -> None:
     found = Histogram(seconds).percentile(percent)
@@ -51,6 +52,7 @@ def test_a_percentile_is_within_the_stated_error_of_the_exact_one(seconds: list[
     assert found == pytest.approx(exact(seconds, percent), rel=RELATIVE_ERROR * 1.000001)
 
 
+@settings(deadline=None)
 @given(durations, durations)
 def test_histograms_added_are_one_that_counted_it_all(some: list[float], others: list[float]) -> None:
     merged = Histogram(some)
@@ -80,6 +82,7 @@ events = st.lists(
 )
 
 
+@settings(deadline=None)
 @given(events, st.integers(2, 32))
 def test_sums_are_kept_whatever_is_merged(happened: list[tuple[str, float, int]], most: int) -> None:
     timeline = Timeline(1_000.0, most=most)
@@ -109,6 +112,7 @@ def _added(slices: Sequence[Any]) -> Counts:
     return total
 
 
+@settings(deadline=None)
 @given(events, st.integers(2, 32), st.integers(1, 40))
 def test_slices_are_few_and_cover_the_run_without_a_gap(
     happened: list[tuple[str, float, int]], most: int, wanted: int
@@ -157,6 +161,7 @@ def test_the_recent_past_forgets_what_was_before() -> None:
     assert (recent.at_s, recent.sent) == (20.0, 0)
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(0.001, 60), min_size=1, max_size=400))
 def test_looking_often_keeps_little(pauses: list[float]) -> None:
     pace, now = Pace(0.0, recent_s=20.0), 0.0
