@@ -15,11 +15,11 @@ from rich.table import Table
 
 from minference_assets import settings
 from minference_assets.checks import ANSWER_CAME
-from minference_assets.metadata import dollars, duration, percent, plan_cost, progress_line
+from minference_assets.metadata import classes, dollars, duration, percent, plan_cost, progress_line
 from minference_assets.resources import Providers
 from minference_assets.runs import Outcome
 from minference_core.conversations import Plan
-from minference_core.engine import LANE_STOPPERS, SETTLED, RunReport
+from minference_core.engine import LANE_STOPPERS, SETTLED, Counts, Histogram, RunReport
 from minference_core.engine import Progress as Standing
 from minference_core.errors import ErrorClass
 from minference_core.specs import SpecReport
@@ -120,10 +120,11 @@ class Watch:
 
     def _said(self, progress: Standing) -> str:
         left = "" if progress.eta_s is None else f", {duration(progress.eta_s)} left"
-        failed = f"[red]{progress.failed} failed[/red], " if progress.failed else ""
+        failed = f"[red]{classes(progress.failures)}[/red], " if progress.failed else ""
+        retried = f"{progress.retried} retried, " if progress.retried else ""
         share = "" if progress.limit_share is None else f"{percent(progress.limit_share)} of the limit, "
         return (
-            f"{failed}{progress.requests_per_s:.0f} req/s, {progress.tokens_per_s:,.0f} tok/s, "
+            f"{failed}{retried}{progress.requests_per_s:.0f} req/s, {progress.tokens_per_s:,.0f} tok/s, "
             f"{share}{dollars(progress.cost_usd, simulated=self.simulated)}{left}"
         )
 
@@ -221,6 +222,10 @@ def _facts(reports: Sequence[RunReport], *, simulated: bool) -> Iterable[tuple[s
         "attempts",
         f"{_sum(reports, 'sent')} sent by this run, {_sum(reports, 'retries')} of them retries",
     )
+    attempts = _attempts(reports)
+    if attempts.latency.count:
+        yield "429s", f"{attempts.rate_limited:,}"
+        yield "latency", _latency(attempts.latency)
     yield "reused", f"{_sum(reports, 'skipped')} threads needed nothing sent"
     yield "failures", ", ".join(f"{n} {name}" for name, n in failures.most_common()) or "none"
     if undone := _sum(reports, "undone"):
@@ -233,6 +238,20 @@ def _facts(reports: Sequence[RunReport], *, simulated: bool) -> Iterable[tuple[s
     limit = ", ".join(f"{client} {percent(share)}" for client, share in sorted(shares.items()))
     yield "limit used", limit or "no limit was in use"
     yield "time asking", duration(sum(report.seconds for report in reports))
+
+
+def _attempts(reports: Sequence[RunReport]) -> Counts:
+    """What was sent by all of them, added up."""
+    found = Counts()
+    for report in reports:
+        found.absorb(report.timeline.total())
+    return found
+
+
+def _latency(latency: Histogram) -> str:
+    """In this many seconds half of the attempts ended, and all but the slowest hundredth."""
+    p50, p99 = latency.percentile(50) or 0.0, latency.percentile(99) or 0.0
+    return f"p50 {p50:.2f} s, p99 {p99:.2f} s"
 
 
 def _sum(reports: Sequence[RunReport], name: str) -> int:

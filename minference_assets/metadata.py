@@ -12,8 +12,9 @@ from decimal import Decimal
 
 import dagster as dg
 
+from minference_assets import chart
 from minference_core.conversations import Plan
-from minference_core.engine import Progress, RunReport
+from minference_core.engine import Progress, RunReport, Timeline, limit_share
 from minference_core.export import TranscriptReport
 from minference_core.lineage import VersionReport
 from minference_core.specs import SpecReport
@@ -21,6 +22,7 @@ from minference_core.store import FoldReport
 
 __all__ = [
     "answers_metadata",
+    "classes",
     "dollars",
     "duration",
     "percent",
@@ -147,10 +149,10 @@ def progress_line(progress: Progress, *, simulated: bool) -> str:
     """One line of a log: what a person who waits wants to know."""
     left = "" if progress.eta_s is None else f", about {duration(progress.eta_s)} left"
     share = "" if progress.limit_share is None else f", {percent(progress.limit_share)} of the limit"
-    failed = f", {progress.failed} failed ({_classes(progress.failures)})" if progress.failed else ""
+    failed = f", {progress.failed} failed ({classes(progress.failures)})" if progress.failed else ""
     return (
         f"{progress.done} of {progress.total} threads{failed}, {progress.in_flight} in flight, "
-        f"{progress.retried} retried, {progress.requests_per_s:.1f} requests/s, "
+        f"{progress.retried} retried, {_limited(progress)}{progress.requests_per_s:.1f} requests/s, "
         f"{progress.tokens_per_s:,.0f} tokens/s{share}, "
         f"{dollars(progress.cost_usd, simulated=simulated)}{left}"
     )
@@ -164,6 +166,7 @@ def progress_metadata(progress: Progress, *, simulated: bool) -> Metadata:
             "failed": progress.failed,
             "in_flight": progress.in_flight,
             "retried": progress.retried,
+            "rate_limited": progress.rate_limited,
             "requests_per_s": round(progress.requests_per_s, 2),
             "tokens_per_s": round(progress.tokens_per_s, 1),
             **_costs(progress.cost_usd, simulated=simulated),
@@ -174,7 +177,7 @@ def progress_metadata(progress: Progress, *, simulated: bool) -> Metadata:
 
 
 def answers_metadata(report: RunReport, *, simulated: bool) -> Metadata:
-    failed = sum(report.failures.values())
+    failed, total = sum(report.failures.values()), report.timeline.total()
     limits = {
         f"limit_share_{client}": round(min(share, 1.0), 3) for client, share in report.limit_share.items()
     }
@@ -182,6 +185,9 @@ def answers_metadata(report: RunReport, *, simulated: bool) -> Metadata:
         {
             "dagster/partition_row_count": report.attempts + report.tool_runs,
             "outcome": dg.MetadataValue.md(_outcome_markdown(report, failed, simulated=simulated)),
+            "throughput": _markdown(chart.throughput(report.timeline)),
+            "latency": _markdown(chart.latency(report.timeline)),
+            "over_time": table(_over_time(report.timeline)),
             "threads": report.threads,
             "threads_failed": failed,
             "replies": report.replies,
@@ -190,6 +196,9 @@ def answers_metadata(report: RunReport, *, simulated: bool) -> Metadata:
             "sent": report.sent,
             "already_answered": report.skipped,
             "retries": report.retries,
+            "rate_limited": total.rate_limited,
+            "latency_p50_s": _rounded(total.latency.percentile(50)),
+            "latency_p99_s": _rounded(total.latency.percentile(99)),
             "prompt_tokens": report.prompt_tokens,
             "completion_tokens": report.completion_tokens,
             "cached_tokens": report.cached_tokens,
@@ -268,12 +277,46 @@ def _bar(parts: Iterable[tuple[int, str]], *, width: int = 300) -> str:
     return f"data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()}"
 
 
+def _over_time(timeline: Timeline) -> Iterable[dict[str, object]]:
+    """The charts in numbers, a row for each stretch of the run; all lanes together."""
+    by_lane = {client: timeline.slices(client, most=_PREVIEW_ROWS) for client in timeline.clients}
+    for n, each in enumerate(timeline.slices(most=_PREVIEW_ROWS)):
+        counts = each.counts
+        shares = (
+            limit_share(timeline.limits[client], lane[n].counts.reserved, each.seconds)
+            for client, lane in by_lane.items()
+        )
+        yield {
+            "from_s": each.start_s,
+            "requests_per_s": round(counts.sent / each.seconds, 2),
+            "tokens_per_s": round(counts.tokens / each.seconds, 1),
+            "limit_share": _rounded(max((share for share in shares if share is not None), default=None)),
+            "latency_p50_s": _rounded(counts.latency.percentile(50)),
+            "latency_p99_s": _rounded(counts.latency.percentile(99)),
+            "rate_limited": counts.rate_limited,
+            "failed_otherwise": counts.failed - counts.rate_limited,
+        }
+
+
+def _markdown(text: str | None) -> dg.MetadataValue | None:
+    return None if text is None else dg.MetadataValue.md(text)
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 3)
+
+
+def _limited(progress: Progress) -> str:
+    return f"{progress.rate_limited} × 429, " if progress.rate_limited else ""
+
+
 def _fields(value: object) -> dict[str, object]:
     """A dataclass's fields, shallow: `dataclasses.asdict` would copy what is in them."""
     return {name: getattr(value, name) for name in type(value).__dataclass_fields__}  # type: ignore[attr-defined]
 
 
-def _classes(failures: Mapping[str, int]) -> str:
+def classes(failures: Mapping[str, int]) -> str:
+    """How many failed of which class."""
     return ", ".join(f"{count} {name}" for name, count in sorted(failures.items()))
 
 

@@ -96,6 +96,7 @@ class _Work:
     requests: Path
     journal: Path
     exchanges: Path
+    metrics: Path
 
 
 @dg.op(
@@ -118,7 +119,7 @@ async def run_parallel_engine(  # type: ignore[no-untyped-def]
     reports: dict[str, RunReport] = {}
     left_out = None if asset is None else LeftOut(asset)
     stop = asyncio.Event()
-    works = _work_to_do(config, lake, asset)
+    works = _work_to_do(config, lake, asset, context.run.run_id)
     with ledger, graceful_stop(asyncio.get_running_loop(), stop):
         for work in works:
             key = work.source.partition.key
@@ -149,7 +150,7 @@ async def run_parallel_engine(  # type: ignore[no-untyped-def]
     out=dg.Out(dg.Nothing), description="Checks a folder of spec files and writes its plan; sends nothing."
 )
 def plan_folder(context: dg.OpExecutionContext, config: AdHocConfig) -> None:
-    work = _folder_work(config, begin=True)
+    work = _folder_work(config, context.run.run_id, begin=True)
     try:
         inspect_specs(work.source)
         plan = plan_requests(work.source, work.requests, journal=work.journal, limits=config.lane_limits())
@@ -224,6 +225,7 @@ class _Engine:
             requests=work.requests,
             journal=work.journal,
             exchanges=work.exchanges,
+            metrics=work.metrics,
             lanes=self._lanes,
             run_id=self._context.run.run_id,
             ledger=self._ledger,
@@ -316,9 +318,11 @@ class _Reporter:
             )
 
 
-def _work_to_do(config: EngineConfig, lake: Lake, asset: dg.AssetExecutionContext | None) -> Sequence[_Work]:
+def _work_to_do(
+    config: EngineConfig, lake: Lake, asset: dg.AssetExecutionContext | None, run_id: str
+) -> Sequence[_Work]:
     if asset is None:
-        return [_folder_work(config)]
+        return [_folder_work(config, run_id)]
     definition = asset.assets_def.partitions_def
     if definition is None:
         raise dg.DagsterInvariantViolationError(f"{asset.asset_key} has no partitions")
@@ -328,12 +332,13 @@ def _work_to_do(config: EngineConfig, lake: Lake, asset: dg.AssetExecutionContex
             lake.requests(config.dataset, key),
             lake.journal(config.dataset, key),
             lake.exchanges(config.dataset, key),
+            lake.metrics(config.dataset, key, run_id),
         )
         for key in asset.partition_keys
     ]
 
 
-def _folder_work(config: EngineConfig, *, begin: bool = False) -> _Work:
+def _folder_work(config: EngineConfig, run_id: str, *, begin: bool = False) -> _Work:
     folder = Path(config.folder).expanduser().resolve()
     output = Path(config.output).expanduser().resolve()
     if begin:
@@ -344,6 +349,7 @@ def _folder_work(config: EngineConfig, *, begin: bool = False) -> _Work:
         output / "requests.parquet",
         output / "journal",
         output / "exchanges.parquet",
+        output / "metrics" / f"{run_id}.parquet",
     )
 
 

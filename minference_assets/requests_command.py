@@ -160,10 +160,11 @@ def _bar(screen: "Console") -> "Iterator[Callable[[Progress], None]]":
 def _said(now: "Progress") -> str:
     """What stands beside the bar."""
     share = f" · {now.limit_share:.0%} of the limit" if now.limit_share else ""
-    failed = f" · {now.failed} failed" if now.failed else ""
+    failed = "".join(f" · {count} {name}" for name, count in sorted(now.failures.items()))
     retried = f" · {now.retried} retried" if now.retried else ""
     left = f" · {now.eta_s:.0f} s left" if now.eta_s and now.done < now.total else ""
-    return f"{now.requests_per_s:.1f} req/s · {now.in_flight} in flight{failed}{retried}{share}{left}"
+    rates = f"{now.requests_per_s:.1f} req/s · {now.tokens_per_s:,.0f} tok/s"
+    return f"{rates} · {now.in_flight} in flight{failed}{retried}{share}{left}"
 
 
 def _show(screen: "Console", source: Path, target: Path, report: "FileReport") -> None:

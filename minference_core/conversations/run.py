@@ -6,9 +6,10 @@ nobody else's; a conversation goes on as soon as its own answer is there.
 """
 
 import asyncio
+import logging
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -33,7 +34,9 @@ from minference_core.engine import (
     Transport,
     Workers,
     opened_books,
+    telemetry,
     write_exchanges,
+    write_metrics,
 )
 from minference_core.errors import ErrorClass, PlanOutdated, Unsupported
 from minference_core.requests import Answer, Step, known_results, prepare
@@ -43,6 +46,7 @@ from minference_core.threads import Conversation, next_request
 __all__ = ["run_conversations"]
 
 _NO_BUDGET = Spending()
+log = logging.getLogger(__name__)
 
 
 async def run_conversations(
@@ -56,6 +60,7 @@ async def run_conversations(
     stop: asyncio.Event,
     ledger: Ledger | None = None,
     spending: Spending = _NO_BUDGET,
+    metrics: Path | None = None,
     on_progress: Callable[[Progress], None] = lambda _: None,
     max_in_flight: int = 64,
     tool_timeout_s: float | None = None,
@@ -74,6 +79,7 @@ async def run_conversations(
         stop: When set, nothing more is sent, what is in flight is waited for, and the run ends.
         ledger: What this run shares with others of limits and budgets; nothing when left out.
         spending: What it may spend.
+        metrics: Where the table of what the run did over time goes, however the run ends.
         on_progress: Called twice a second on the event loop: keep it short.
         max_in_flight: Requests at once on a lane that does not say itself.
         tool_timeout_s: Seconds that one call of a tool may take.
@@ -87,9 +93,10 @@ async def run_conversations(
     """
     if planned_from(requests) != source.fingerprint():
         raise PlanOutdated(f"{requests} was made from other specs or defaults: materialize requests again")
-    stats, findings = RunStats(), _Findings()
+    stats, findings = RunStats(prices=spending.prices), _Findings()
     async with AsyncExitStack() as open_for_the_run:
         book = await open_for_the_run.enter_async_context(Journal(journal, run_id))
+        await open_for_the_run.enter_async_context(_measured(stats, metrics, source, run_id))
         history = History(journal)
         clients = Counter(
             row["client"] for row in read_requests(requests, ["client", "state"]) if row["state"] != "invalid"
@@ -117,6 +124,30 @@ async def run_conversations(
                 write_exchanges, journal, exchanges, findings.found, generation=source.generation
             )
     return stats.report(stopped=stopped, attempts=attempts, tool_runs=tool_runs, tool_failures=tool_failures)
+
+
+@asynccontextmanager
+async def _measured(
+    stats: RunStats, target: Path | None, source: SpecSource, run_id: str
+) -> AsyncIterator[None]:
+    """Keeps what a run did over time, once it has ended in whichever way; that it cannot is no failure."""
+    try:
+        yield
+    finally:
+        if target is not None:
+            try:
+                write_metrics(
+                    target,
+                    stats.timeline,
+                    dataset=source.partition.dataset,
+                    partition=source.partition.key,
+                    run_id=run_id,
+                    started_at=stats.started_at,
+                    simulated=stats.simulated,
+                )
+            except OSError:
+                log.exception("the metrics of this run could not be written")
+        await asyncio.to_thread(telemetry.flush)
 
 
 def _stream(source: SpecSource, requests: Path, client: str) -> Iterator[Conversation]:

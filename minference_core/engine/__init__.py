@@ -8,10 +8,13 @@ from minference_core.engine.caps import Cap, Caps
 from minference_core.engine.engine import Draining, Engine, Settled
 from minference_core.engine.exchanges import EXCHANGES, Findings, write_exchanges
 from minference_core.engine.gate import Gate
+from minference_core.engine.histogram import RELATIVE_ERROR, Histogram
 from minference_core.engine.history import History
 from minference_core.engine.journal import Journal
 from minference_core.engine.ledger import Ledger
 from minference_core.engine.limits import Lane, LaneLimits
+from minference_core.engine.metrics import Counts, Slice, Timeline, limit_share
+from minference_core.engine.metrics_table import METRICS, write_metrics
 from minference_core.engine.records import tool_run
 from minference_core.engine.retry import LANE_STOPPERS, POLICY, SETTLED, backoff_s
 from minference_core.engine.stats import Progress, RunReport, RunStats
@@ -23,16 +26,20 @@ __all__ = [
     "EXCHANGES",
     "GRACE_S",
     "LANE_STOPPERS",
+    "METRICS",
     "POLICY",
+    "RELATIVE_ERROR",
     "SETTLED",
     "Admission",
     "Budget",
     "Cap",
     "Caps",
+    "Counts",
     "Draining",
     "Engine",
     "Findings",
     "Gate",
+    "Histogram",
     "History",
     "HttpReply",
     "Journal",
@@ -45,12 +52,16 @@ __all__ = [
     "RunStats",
     "Sendable",
     "Settled",
+    "Slice",
     "Spending",
+    "Timeline",
     "Transport",
     "Workers",
     "backoff_s",
     "graceful_stop",
+    "limit_share",
     "opened_books",
     "tool_run",
     "write_exchanges",
+    "write_metrics",
 ]

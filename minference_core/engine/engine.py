@@ -124,7 +124,7 @@ class Engine:
             if wait_s is None:
                 return settled
             self._check_open(request)
-            self._stats.retries += 1
+            self._stats.retried(self._lane)
             await self._sleep(wait_s)
         raise AssertionError("unreachable")
 
@@ -159,12 +159,13 @@ class Engine:
             await self._journal.write(
                 records.intent(request, self._lane, number, now, self._run_id, reserved=ticket.reserved)
             )
-            self._stats.request_sent(self._lane, ticket.admitted.weight.tokens)
+            left_s = self._stats.request_sent(self._lane, ticket.admitted.weight)
             answer = TransportError("it was given up")  # should this task be cut off now
             answer = await self._post(request)
             record = records.outcome(request, self._lane, number, answer)
             attempt = attempt_from(record, first_sent_at)
             meaning = request.interpret(attempt)
+            self._stats.ended(self._lane, request, meaning, time.monotonic() - left_s)
         finally:
             spent = self._admission.leave(request, ticket, answer, meaning)
         self._stats.simulated |= record["simulated"]
@@ -204,7 +205,6 @@ class Engine:
         )
         if meaning.reply is not None:
             self._refusals = 0
-            self._stats.answered(request.client, request.model, meaning.reply.usage)
             return None
         error = meaning.error or ErrorClass.CONNECTION
         if error in LANE_STOPPERS:

@@ -29,6 +29,7 @@ from minference_core.engine import (
     Transport,
     Workers,
     opened_books,
+    telemetry,
 )
 from minference_core.errors import ConfigError
 from minference_core.providers import PROVIDERS
@@ -118,7 +119,10 @@ async def run_request_file(
         lines, workers = read_lines(file, address), Workers(stop)
         for _ in range(width):
             workers.add(engine, asker.ask_all(lines, stop))
-        await workers.finish(lambda: on_progress(tally.stats.progress()))
+        try:
+            await workers.finish(lambda: on_progress(tally.stats.progress()))
+        finally:
+            await asyncio.to_thread(telemetry.flush)
     return tally.report()
 
 

@@ -59,7 +59,9 @@ def test_a_run_shows_its_plan_and_its_result_and_a_second_sends_nothing(type_in:
     assert "from lineage_tree(" in first
     assert str(data) in first
     assert "Nothing was sent" not in first
+    assert re.search(r"429s 0 latency p50 \d+\.\d\d s, p99 \d+\.\d\d s", first)
     assert "Nothing was sent" in again
+    assert "429s" not in again
 
 
 def test_a_fresh_run_asks_again_and_keeps_what_was_there(type_in: Type, data: Path) -> None:

@@ -5,10 +5,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import dagster as dg
+import pyarrow.parquet as pq
 import pytest
 import yaml
 from filelock import FileLock
 
+from minference_assets.resources import Lake
 from minference_assets.settings import SIMULATOR_VARIABLE
 from minference_core.store import connect
 from tests.assets.conftest import MINIMAL, Run, failed_checks, failure_of, put_specs, severities, shown
@@ -260,5 +262,24 @@ def test_a_folder_of_no_dataset_is_asked_with_the_same_op(
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
         "exchanges.parquet",
         "journal",
+        "metrics",
         "requests.parquet",
     ]
+
+
+def test_what_a_run_did_over_time_is_kept_and_drawn(
+    dataset: Callable[..., dg.Definitions], run: Run, simulated: Callable[..., str], data: Path
+) -> None:
+    simulated(latency_ms=50)
+    put_specs(data, specs(4), *DAYS)
+
+    result = run(dataset(), "chat", *DAYS)
+
+    for day in DAYS:
+        file = Lake().metrics("chat", day, result.run_id)
+        assert pq.read_table(file)["requests_sent"].to_pylist()[0] > 0
+        told = shown(result, "responses", day)
+        assert told["throughput"].startswith("![over time](<data:image/svg+xml,")
+        assert told["latency"].startswith("![over time](<data:image/svg+xml,")
+        assert told["latency_p50_s"] >= 0.05
+        assert told["rate_limited"] == 0
