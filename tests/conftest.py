@@ -13,8 +13,9 @@ import polars as pl
 import pytest
 from pydantic import SecretStr
 
-from minference_core.conversations import Plan, plan_requests, run_conversations
+from minference_core.conversations import Plan, Retry, RetryReport, amend, plan_requests, run_conversations
 from minference_core.engine import Lane, LaneLimits, RunReport
+from minference_core.errors import ErrorClass
 from minference_core.lineage import VersionReport, definitions, write_versions
 from minference_core.providers import PROVIDERS
 from minference_core.simulator import SimulatorSettings, simulator_in_thread
@@ -63,8 +64,9 @@ class Pipeline:
     @property
     def source(self) -> SpecSource:
         partition = Partition(self.dataset, DAY, INSTANT)
-        sequence = Generations(self.journal).sequence
-        return SpecSource(partition, self.specs, self.defaults, self.generation, sequence)
+        kept = Generations(self.journal)
+        counting = self.generation, kept.sequence, kept.amendments
+        return SpecSource(partition, self.specs, self.defaults, *counting)
 
     @property
     def specs(self) -> Path:
@@ -101,8 +103,8 @@ class Pipeline:
             for client, entry in PROVIDERS.items()
         }
 
-    def plan(self) -> Plan:
-        return plan_requests(self.source, self.requests, journal=self.journal, limits=self.limits)
+    def plan(self, **more: Any) -> Plan:
+        return plan_requests(self.source, self.requests, journal=self.journal, limits=self.limits, **more)
 
     async def answer(
         self, *, stop: asyncio.Event | None = None, run_id: str = "run-1", **more: Any
@@ -123,6 +125,17 @@ class Pipeline:
         """Plan and answer."""
         self.plan()
         return asyncio.run(self.answer(**more))
+
+    def retry(self, *classes: str, run_id: str = "run-2", **config: Any) -> tuple[RetryReport, RunReport]:
+        """Choose what failed so, plan it and ask it again."""
+        chosen = self.amend(*classes, run_id=run_id, **config)
+        self.plan(only=frozenset(map(ErrorClass, classes)))
+        return chosen, asyncio.run(self.answer(run_id=run_id))
+
+    def amend(self, *classes: str, run_id: str = "run-2", **config: Any) -> RetryReport:
+        """Only choose what failed so."""
+        retry = Retry(frozenset(map(ErrorClass, classes)), config)
+        return amend(self.source, self.journal, retry, at=datetime.now(UTC), run_id=run_id)
 
     def versions(self) -> VersionReport:
         return write_versions(

@@ -14,7 +14,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID
 
-from minference_core.conversations.table import planned_from, read_requests
+from minference_core.conversations.kept import KEPT, NEVER_ASKED, keep, read_branches
+from minference_core.conversations.table import only_failures, planned_from, read_requests
 from minference_core.conversations.tool_runs import Tools
 from minference_core.engine import (
     GRACE_S,
@@ -79,10 +80,16 @@ async def run_conversations(
     async with AsyncExitStack() as open_for_the_run:
         book = await open_for_the_run.enter_async_context(Journal(journal, run_id))
         history = History(journal)
+        unasked = NEVER_ASKED | KEPT if only_failures(requests) else NEVER_ASKED
         clients = Counter(
-            row["client"] for row in read_requests(requests, ["client", "state"]) if row["state"] != "invalid"
+            row["client"]
+            for row in read_requests(requests, ["client", "state"])
+            if row["state"] not in unasked
         )
         stats.total = clients.total()
+        if unasked >= KEPT:
+            rest = _stream(source, requests, None, lambda state: state in KEPT)
+            await asyncio.to_thread(keep, rest, journal, history, stats, findings.note)
         workers = Workers(stop, grace_s)
         for client in sorted(clients):
             lane = lanes[client]
@@ -90,7 +97,7 @@ async def run_conversations(
             engine = Engine(lane, transport, book, history, stats, run_id=run_id, stop=stop)
             tools = Tools(engine, book, run_id, tool_timeout_s)
             holder = _Holder(engine, tools, history, stats, findings, stop)
-            stream = _stream(source, requests, client)
+            stream = _stream(source, requests, client, lambda state: state not in unasked)
             for _ in range(min(lane.limits.max_in_flight or max_in_flight, clients[client])):
                 workers.add(engine, holder.hold_all(stream))
         await workers.finish(lambda: on_progress(stats.progress()))
@@ -102,15 +109,23 @@ async def run_conversations(
     return stats.report(stopped=stopped, attempts=attempts, tool_runs=tool_runs, tool_failures=tool_failures)
 
 
-def _stream(source: SpecSource, requests: Path, client: str) -> Iterator[Conversation]:
-    """One client's conversations in the table's order, a few in memory at a time."""
+def _stream(
+    source: SpecSource, requests: Path, client: str | None, chosen: Callable[[str], bool]
+) -> Iterator[Conversation]:
+    """
+    Conversations in the table's order, a few in memory at a time.
+
+    Args:
+        client: Whose; None for all clients'.
+        chosen: Whether those of a state are meant.
+    """
     rows = read_requests(requests, ["client", "state", "thread_id"])
     for row, (_, conversation) in zip(rows, read_conversations(source), strict=True):
         if row["thread_id"] != (str(conversation.thread.id) if conversation else None):
             raise PlanOutdated(
                 f"{source.folder} changed while it was being asked: materialize requests again"
             )
-        if conversation is not None and row["client"] == client and row["state"] != "invalid":
+        if conversation is not None and client in (None, row["client"]) and chosen(row["state"]):
             yield conversation
 
 
@@ -152,6 +167,7 @@ class _Holder:
                 await self._hold(conversation)
             except Draining:
                 return
+            read_branches(conversation, self._history, self._findings.note)
             await asyncio.sleep(0)  # a replay never waits for anything, yet progress and signals must be seen
 
     async def _hold(self, conversation: Conversation) -> None:

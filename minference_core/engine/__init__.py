@@ -1,6 +1,7 @@
 """The engine: the only part that spends money. It paces, sends, retries, and writes down what came back."""
 
 from minference_core.engine.asked import Sendable
+from minference_core.engine.ends import Ends
 from minference_core.engine.engine import Draining, Engine, Settled
 from minference_core.engine.exchanges import EXCHANGES, Findings, write_exchanges
 from minference_core.engine.gate import Gate
@@ -21,6 +22,7 @@ __all__ = [
     "POLICY",
     "SETTLED",
     "Draining",
+    "Ends",
     "Engine",
     "Findings",
     "Gate",
