@@ -18,7 +18,7 @@ from minference_assets.checks import ANSWER_CAME
 from minference_assets.metadata import dollars, duration, percent, plan_cost, progress_line
 from minference_assets.resources import Providers
 from minference_assets.runs import Outcome
-from minference_core.conversations import Plan
+from minference_core.conversations import Plan, RetryReport
 from minference_core.engine import LANE_STOPPERS, SETTLED, RunReport
 from minference_core.engine import Progress as Standing
 from minference_core.errors import ErrorClass
@@ -53,6 +53,7 @@ class Watch:
         self.simulated = False
         self.plans: dict[tuple[str, str], Plan] = {}
         self.reports: dict[tuple[str, str], RunReport] = {}
+        self.retries: list[RetryReport] = []
 
     def __enter__(self) -> Self:
         self.simulated = settings.simulator() is not None
@@ -75,6 +76,9 @@ class Watch:
             )
         if len(report.invalid) > 5:
             self._console.print(f"{dataset} {key}: and {len(report.invalid) - 5} more rows are left out")
+
+    def retried(self, dataset: str, key: str, report: RetryReport) -> None:
+        self.retries.append(report)
 
     def planned(self, dataset: str, key: str, plan: Plan) -> None:
         self.plans[dataset, key] = self._unshown[dataset, key] = plan

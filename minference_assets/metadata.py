@@ -12,7 +12,7 @@ from decimal import Decimal
 
 import dagster as dg
 
-from minference_core.conversations import Plan
+from minference_core.conversations import Plan, RetryReport
 from minference_core.engine import Progress, RunReport
 from minference_core.export import TranscriptReport
 from minference_core.lineage import VersionReport
@@ -20,6 +20,7 @@ from minference_core.specs import SpecReport
 from minference_core.store import FoldReport
 
 __all__ = [
+    "Metadata",
     "answers_metadata",
     "dollars",
     "duration",
@@ -28,6 +29,7 @@ __all__ = [
     "plan_metadata",
     "progress_line",
     "progress_metadata",
+    "retry_metadata",
     "specs_metadata",
     "table",
     "transcripts_metadata",
@@ -129,6 +131,7 @@ def plan_metadata(plan: Plan) -> Metadata:
             "new": plan.new,
             "answered": plan.answered,
             "failed": plan.failed,
+            "left": plan.left or None,
             "invalid": plan.invalid,
             "prompt_tokens": plan.prompt_tokens,
             "max_output_tokens": plan.max_output_tokens,
@@ -139,6 +142,16 @@ def plan_metadata(plan: Plan) -> Metadata:
             "by_model": table(_fields(line) for line in plan.by_model),
             "reasons": table({"reason": why, "rows": rows} for why, rows in plan.reasons.items()),
             "preview": table({name: row.get(name) for name in _PREVIEW} for row in plan.preview),
+        }
+    )
+
+
+def retry_metadata(report: RetryReport) -> Metadata:
+    return _present(
+        {
+            "asked_again": report.chosen,
+            "had_failed": table({"class": name, "threads": n} for name, n in report.ends.items()),
+            "not_asked_again": table({"reason": why, "threads": n} for why, n in report.refused.items()),
         }
     )
 

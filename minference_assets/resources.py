@@ -12,7 +12,7 @@ from typing import Protocol
 import dagster as dg
 
 from minference_assets import settings
-from minference_core.conversations import Plan
+from minference_core.conversations import Plan, RetryReport
 from minference_core.engine import Lane, LaneLimits, Progress, RunReport, environment
 from minference_core.specs import Generations, Partition, SpecDefaults, SpecReport, SpecSource
 
@@ -97,13 +97,20 @@ def asked() -> str:
 def counting(source: SpecSource, journal: Path) -> SpecSource:
     """The specs, with the answers that count for them now."""
     generations = Generations(journal)
-    return replace(source, generation=generations.number(asked()), sequence=generations.sequence)
+    return replace(
+        source,
+        generation=generations.number(asked()),
+        sequence=generations.sequence,
+        amendments=generations.amendments,
+    )
 
 
 class Listener(Protocol):
     """Who wants to know what a run is doing while it does it: the command line, or nobody."""
 
     def inspected(self, dataset: str, key: str, report: SpecReport) -> None: ...
+
+    def retried(self, dataset: str, key: str, report: RetryReport) -> None: ...
 
     def planned(self, dataset: str, key: str, plan: Plan) -> None: ...
 
@@ -116,6 +123,8 @@ class Silent:
     """Nobody is listening: a run of the UI, the daemon or a test."""
 
     def inspected(self, dataset: str, key: str, report: SpecReport) -> None: ...
+
+    def retried(self, dataset: str, key: str, report: RetryReport) -> None: ...
 
     def planned(self, dataset: str, key: str, plan: Plan) -> None: ...
 

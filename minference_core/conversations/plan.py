@@ -55,7 +55,7 @@ class Plan:
     answered: int
     failed: int
     invalid: int
-    left: int
+    left: int = 0
     requests: int
     unknown_price: int
     prompt_tokens: int

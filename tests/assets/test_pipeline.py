@@ -12,7 +12,7 @@ from filelock import FileLock
 from minference_assets.settings import SIMULATOR_VARIABLE
 from minference_core.store import connect
 from tests.assets.conftest import MINIMAL, Run, failed_checks, failure_of, put_specs, severities, shown
-from tests.conftest import specs, write_specs
+from tests.conftest import DAY, specs, write_specs
 
 DAYS = ("2026-11-16", "2026-11-17")
 ASSETS = ("thread_specs", "requests", "responses", "entity_versions", "transcripts")
@@ -262,3 +262,23 @@ def test_a_folder_of_no_dataset_is_asked_with_the_same_op(
         "journal",
         "requests.parquet",
     ]
+
+
+def test_the_config_of_the_plan_has_failures_asked_again(
+    data: Path, dataset: Callable[..., dg.Definitions], run: Run, simulated: Callable[..., str]
+) -> None:
+    simulated()
+    put_specs(
+        data, [*specs(2, max_tokens=1), {"thread_key": "gone", "prompt": "x", "model": "no-such-model"}]
+    )
+    made = dataset()
+    run(made, "chat", DAY)
+
+    config = {"retry_errors": ["truncated"], "model": "gpt-4.1", "max_tokens": 300}
+    again = run(made, "chat", DAY, config={"ops": {"chat__requests": {"config": config}}})
+
+    plan, answers = shown(again, "requests", DAY), shown(again, "responses", DAY)
+    assert (plan["asked_again"], plan["new"], plan["failed"]) == (2, 2, 1)
+    assert (answers["sent"], answers["threads_failed"]) == (2, 1)
+    wrong = run(made, "chat", DAY, config={"ops": {"chat__requests": {"config": {"retry_errors": ["slow"]}}}})
+    assert "no error class is named slow" in failure_of(wrong)
