@@ -109,6 +109,14 @@ class Watch:
         if not self._unshown:
             return
         self._console.print(_plan_table(self._unshown))
+        for (dataset, key), plan in self._unshown.items():
+            if plan.shared:
+                self._console.print(
+                    f"{dataset} {key}: {plan.shared} conversations ask the same as another and share "
+                    f"its answer (reuse: rows in its defs.yaml asks each)."
+                )
+            if plan.left:
+                self._console.print(f"{dataset} {key}: {plan.left} were never asked, and are not now.")
         # Of a mere plan, with nothing configured, the run would be the simulator's.
         if sending or settings.configured_providers():
             for text in _missing_keys(self._unshown.values()):
@@ -225,7 +233,9 @@ def _facts(reports: Sequence[RunReport], *, simulated: bool) -> Iterable[tuple[s
         "attempts",
         f"{_sum(reports, 'sent')} sent by this run, {_sum(reports, 'retries')} of them retries",
     )
-    yield "reused", f"{_sum(reports, 'skipped')} threads needed nothing sent"
+    shared = _sum(reports, "shared")
+    taken = f", {shared} answers taken over from others" if shared else ""
+    yield "reused", f"{_sum(reports, 'skipped')} threads needed nothing sent{taken}"
     yield "failures", ", ".join(f"{n} {name}" for name, n in failures.most_common()) or "none"
     if undone := _sum(reports, "undone"):
         yield "unfinished", f"{undone} threads"

@@ -7,6 +7,7 @@ from decimal import Decimal
 
 import dagster as dg
 
+from minference_core.conversations import Scope
 from minference_core.engine import LaneLimits
 from minference_core.specs import SpecDefaults
 
@@ -40,6 +41,7 @@ class Dataset:
     budget_usd: Decimal | None = None  # of one partition's plan, at its highest cost
     allow_unknown_price: bool = False  # whether a budget may be held although some of it has no price
     transcripts: bool = True
+    reuse: Scope = Scope.PARTITION
 
     def key(self, asset: str) -> dg.AssetKey:
         return dg.AssetKey([self.name, asset])

@@ -132,6 +132,7 @@ def plan_metadata(plan: Plan) -> Metadata:
             "answered": plan.answered,
             "failed": plan.failed,
             "left": plan.left or None,
+            "shared": plan.shared or None,
             "invalid": plan.invalid,
             "prompt_tokens": plan.prompt_tokens,
             "max_output_tokens": plan.max_output_tokens,
@@ -202,6 +203,7 @@ def answers_metadata(report: RunReport, *, simulated: bool) -> Metadata:
             "tool_failures": report.tool_failures,
             "sent": report.sent,
             "already_answered": report.skipped,
+            "answers_taken_over": report.shared or None,
             "retries": report.retries,
             "prompt_tokens": report.prompt_tokens,
             "completion_tokens": report.completion_tokens,
@@ -239,9 +241,10 @@ def transcripts_metadata(report: TranscriptReport) -> Metadata:
 
 
 def _plan_markdown(plan: Plan) -> str:
+    shared = f", {plan.shared} that share another's answer" if plan.shared else ""
     return (
         f"**{plan.new} to send**, {plan.answered} answered, {plan.failed} failed before, "
-        f"{plan.invalid} invalid\n\n"
+        f"{plan.invalid} invalid{shared}\n\n"
         f"| | |\n|---|---|\n"
         f"| prompt tokens | {plan.prompt_tokens:,} |\n"
         f"| output tokens, at most | {plan.max_output_tokens:,} |\n"

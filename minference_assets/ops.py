@@ -24,7 +24,7 @@ from minference_assets.left_out import LeftOut, must_have_specs
 from minference_assets.partitions import partition
 from minference_assets.resources import Lake, Listener, Providers, asked, counting
 from minference_assets.said import latest_words
-from minference_core.conversations import plan_requests, run_conversations
+from minference_core.conversations import Reuse, Scope, plan_requests, run_conversations
 from minference_core.engine import LANE_STOPPERS, LaneLimits, Progress, RunReport, graceful_stop
 from minference_core.errors import JournalBusy, MinferenceError
 from minference_core.specs import Generations, Partition, SpecDefaults, SpecSource, inspect_specs
@@ -51,6 +51,8 @@ class EngineConfig(dg.Config):
     max_in_flight: int = 64
     tool_timeout_s: float | None = None
     """Seconds that one call of a tool may take."""
+    reuse: str = Scope.PARTITION.value
+    """Whose answer to the same request is taken over: rows (nobody's), partition, or all of the dataset."""
     folder: str = ""
     """Spec files that belong to no dataset's partition; empty for the partitions of the run."""
     output: str = ""
@@ -79,6 +81,7 @@ class _Work:
     requests: Path
     journal: Path
     exchanges: Path
+    reuse: Reuse
 
 
 @dg.op(
@@ -134,7 +137,13 @@ def plan_folder(context: dg.OpExecutionContext, config: AdHocConfig) -> None:
     work = _folder_work(config, begin=True)
     try:
         inspect_specs(work.source)
-        plan = plan_requests(work.source, work.requests, journal=work.journal, limits=config.lane_limits())
+        plan = plan_requests(
+            work.source,
+            work.requests,
+            journal=work.journal,
+            limits=config.lane_limits(),
+            reuse=work.reuse,
+        )
     except MinferenceError as error:
         raise failure_from(error, f"planning {config.folder}") from error
     context.add_output_metadata(metadata.plan_metadata(plan))
@@ -208,6 +217,7 @@ class _Engine:
             run_id=self._context.run.run_id,
             max_in_flight=self._config.max_in_flight,
             tool_timeout_s=self._config.tool_timeout_s,
+            reuse=work.reuse,
             on_progress=_Reporter(
                 self._context,
                 self._listener,
@@ -296,6 +306,7 @@ def _work_to_do(config: EngineConfig, lake: Lake, asset: dg.AssetExecutionContex
             lake.requests(config.dataset, key),
             lake.journal(config.dataset, key),
             lake.exchanges(config.dataset, key),
+            lake.reuse(config.dataset, key, Scope(config.reuse)),
         )
         for key in asset.partition_keys
     ]
@@ -312,6 +323,7 @@ def _folder_work(config: EngineConfig, *, begin: bool = False) -> _Work:
         output / "requests.parquet",
         output / "journal",
         output / "exchanges.parquet",
+        Reuse(scope=Scope(config.reuse)),  # a folder by itself: there is no other partition
     )
 
 

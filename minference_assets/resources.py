@@ -12,7 +12,7 @@ from typing import Protocol
 import dagster as dg
 
 from minference_assets import settings
-from minference_core.conversations import Plan, RetryReport
+from minference_core.conversations import Plan, RetryReport, Reuse, Scope
 from minference_core.engine import Lane, LaneLimits, Progress, RunReport, environment
 from minference_core.specs import Generations, Partition, SpecDefaults, SpecReport, SpecSource
 
@@ -58,6 +58,12 @@ class Lake(dg.ConfigurableResource):
 
     def exchanges(self, dataset: str, key: str) -> Path:
         return self.folder / "exchanges" / dataset / f"{key}.parquet"
+
+    def reuse(self, dataset: str, key: str, scope: Scope) -> Reuse:
+        """Whose answers are taken over in a partition."""
+        own = self.exchanges(dataset, key)
+        others = sorted(set(own.parent.glob("*.parquet")) - {own}) if scope is Scope.ALL else ()
+        return Reuse(scope=scope, elsewhere=tuple(others), simulated=settings.simulator() is not None)
 
     def transcripts(self, dataset: str) -> Path:
         return self.folder / "transcripts" / dataset

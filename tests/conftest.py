@@ -13,7 +13,16 @@ import polars as pl
 import pytest
 from pydantic import SecretStr
 
-from minference_core.conversations import Plan, Retry, RetryReport, amend, plan_requests, run_conversations
+from minference_core.conversations import (
+    Plan,
+    Retry,
+    RetryReport,
+    Reuse,
+    Scope,
+    amend,
+    plan_requests,
+    run_conversations,
+)
 from minference_core.engine import Lane, LaneLimits, RunReport
 from minference_core.errors import ErrorClass
 from minference_core.lineage import VersionReport, definitions, write_versions
@@ -60,33 +69,41 @@ class Pipeline:
     key: str | None = "sk-test-secret"
     max_in_flight: int = 16
     generation: int = 0
+    day: str = DAY
+    reuse: Scope = Scope.ROWS
+    simulated: bool = False
 
     @property
     def source(self) -> SpecSource:
-        partition = Partition(self.dataset, DAY, INSTANT)
+        partition = Partition(self.dataset, self.day, INSTANT)
         kept = Generations(self.journal)
         counting = self.generation, kept.sequence, kept.amendments
         return SpecSource(partition, self.specs, self.defaults, *counting)
 
     @property
     def specs(self) -> Path:
-        return self.data / "thread_specs" / self.dataset / DAY
+        return self.data / "thread_specs" / self.dataset / self.day
 
     @property
     def requests(self) -> Path:
-        return self.data / "requests" / self.dataset / f"{DAY}.parquet"
+        return self.data / "requests" / self.dataset / f"{self.day}.parquet"
 
     @property
     def journal(self) -> Path:
-        return self.data / "journal" / self.dataset / DAY
+        return self.data / "journal" / self.dataset / self.day
 
     @property
     def exchanges(self) -> Path:
-        return self.data / "exchanges" / self.dataset / f"{DAY}.parquet"
+        return self.data / "exchanges" / self.dataset / f"{self.day}.parquet"
 
     @property
     def store(self) -> Store:
         return Store(self.data, definitions())
+
+    @property
+    def reusing(self) -> Reuse:
+        others = sorted(set(self.exchanges.parent.glob("*.parquet")) - {self.exchanges})
+        return Reuse(scope=self.reuse, elsewhere=tuple(others), simulated=self.simulated)
 
     def lanes(self) -> dict[str, Lane]:
         key = None if self.key is None else SecretStr(self.key)
@@ -99,12 +116,14 @@ class Pipeline:
                 key_required=entry.key_required,
                 limits=self.limits.get(client, LaneLimits()),
                 timeout_s=5.0,
+                simulated=self.simulated,
             )
             for client, entry in PROVIDERS.items()
         }
 
     def plan(self, **more: Any) -> Plan:
-        return plan_requests(self.source, self.requests, journal=self.journal, limits=self.limits, **more)
+        more |= {"journal": self.journal, "limits": self.limits, "reuse": self.reusing}
+        return plan_requests(self.source, self.requests, **more)
 
     async def answer(
         self, *, stop: asyncio.Event | None = None, run_id: str = "run-1", **more: Any
@@ -118,6 +137,7 @@ class Pipeline:
             run_id=run_id,
             stop=stop or asyncio.Event(),
             max_in_flight=self.max_in_flight,
+            reuse=self.reusing,
             **more,
         )
 

@@ -62,6 +62,7 @@ def build(dataset: Dataset) -> dg.AssetsDefinition:
                     lake.requests(dataset.name, key),
                     journal=journal,
                     limits=dataset.limits,
+                    reuse=lake.reuse(dataset.name, key, dataset.reuse),
                     only=None if retry is None else retry.classes,
                 )
                 listener.planned(dataset.name, key, plans[key])

@@ -50,5 +50,6 @@ def _settings(dataset: Dataset) -> dict[str, object]:
         limits={client: limits.model_dump(exclude_none=True) for client, limits in dataset.limits.items()},
         max_in_flight=dataset.max_in_flight,
         tool_timeout_s=dataset.tool_timeout_s,
+        reuse=dataset.reuse.value,
     )
     return config.model_dump()

@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from minference_core.conversations.retry import end_of
+from minference_core.conversations.reuse import NO_REUSE, Reuse
+from minference_core.conversations.sharing import Sharing
 from minference_core.conversations.table import write_requests
 from minference_core.engine import Ends, History, LaneLimits
 from minference_core.errors import ErrorClass
@@ -23,6 +25,7 @@ from minference_core.threads import Conversation
 __all__ = ["Plan", "PlanLine", "plan_requests"]
 
 _PREVIEW_ROWS = 8
+_SHARED = "the same request as another conversation's, whose answer it is given"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +50,7 @@ class Plan:
     Tokens, dollars and minutes are of what is `new`, all turns of it. `prompt_tokens` is the least
     that is read (replies may be short), `max_output_tokens` the most that is written; `minutes` is
     how long the tightest limit makes it take at most, 0 without limits. What was never asked is `left`
-    by a plan of failures only.
+    by a plan of failures only. `shared` conversations are given the answers of others: nothing is sent.
     """
 
     rows: int
@@ -56,6 +59,7 @@ class Plan:
     failed: int
     invalid: int
     left: int = 0
+    shared: int = 0
     requests: int
     unknown_price: int
     prompt_tokens: int
@@ -75,6 +79,7 @@ def plan_requests(
     journal: Path,
     limits: Mapping[str, LaneLimits],
     only: Set[ErrorClass] | None = None,
+    reuse: Reuse = NO_REUSE,
 ) -> Plan:
     """
     Write the partition's request table and add it up.
@@ -85,6 +90,7 @@ def plan_requests(
         journal: The partition's journal folder; what it holds answers for is not new.
         limits: By client; a client that is not named has none.
         only: Ask again what ended in one of these classes, and nothing else.
+        reuse: Whose answers to the same requests are taken over.
 
     Raises:
         SpecError: A file is missing, unreadable or empty.
@@ -93,7 +99,8 @@ def plan_requests(
     sums = _Sums()
     history = History(journal)
     ends = None if only is None else Ends(journal, history)
-    planner = _Planner(source, history, sums, only or frozenset(), ends)
+    sharing = Sharing(reuse, source, history)
+    planner = _Planner(source, history, sums, only or frozenset(), ends, sharing)
     fingerprint = source.fingerprint()
     write_requests(target, planner.rows(), fingerprint=fingerprint, only_failures=only is not None)
     Generations(journal).note_plan(fingerprint)
@@ -109,6 +116,7 @@ class _Planner:
     sums: "_Sums"
     only: Set[ErrorClass]
     ends: Ends | None
+    sharing: Sharing
 
     def rows(self) -> Iterator[dict[str, Any]]:
         for spec_row, conversation in read_conversations(self.source):
@@ -137,6 +145,8 @@ class _Planner:
         state, reason = _state(last, count)
         if state == "new" and self.ends is not None:
             state, reason = self._chosen(conversation, self.ends, reason)
+        if state == "new" and first.attempt is None and self.sharing.has_its_answers(first.request):
+            state, reason = "shared", _SHARED
         return {**row, "state": state, "reason": reason}, ahead if state == "new" else None
 
     def _chosen(self, conversation: Conversation, ends: Ends, reason: str | None) -> tuple[str, str | None]:
@@ -248,6 +258,7 @@ class _Sums:
             failed=self.states["failed"],
             invalid=self.states["invalid"],
             left=self.states["left"],
+            shared=self.states["shared"],
             requests=sum(line.requests for line in lines),
             unknown_price=sum(line.unknown_price for line in lines),
             prompt_tokens=self.prompt_tokens,

@@ -15,6 +15,7 @@ from pathlib import Path
 from uuid import UUID
 
 from minference_core.conversations.kept import KEPT, NEVER_ASKED, keep, read_branches
+from minference_core.conversations.reuse import NO_REUSE, Answers, Pool, Reuse
 from minference_core.conversations.table import only_failures, planned_from, read_requests
 from minference_core.conversations.tool_runs import Tools
 from minference_core.engine import (
@@ -52,6 +53,7 @@ async def run_conversations(
     max_in_flight: int = 64,
     tool_timeout_s: float | None = None,
     grace_s: float = GRACE_S,
+    reuse: Reuse = NO_REUSE,
 ) -> RunReport:
     """
     Hold every conversation of the request table that is not at its end yet, and record all of it.
@@ -68,6 +70,7 @@ async def run_conversations(
         max_in_flight: Requests at once on a lane that does not say itself.
         tool_timeout_s: Seconds that one call of a tool may take.
         grace_s: Seconds a stop waits for answers; later ones are marked uncertain.
+        reuse: Whose answers to the same requests are taken over.
 
     Raises:
         PlanOutdated: Specs or defaults are not those of the table.
@@ -90,13 +93,17 @@ async def run_conversations(
         if unasked >= KEPT:
             rest = _stream(source, requests, None, lambda state: state in KEPT)
             await asyncio.to_thread(keep, rest, journal, history, stats, findings.note)
+        key = source.partition.key
+        pool = await asyncio.to_thread(Pool, reuse, requests, history, key, run_id)
+        open_for_the_run.callback(pool.close)
         workers = Workers(stop, grace_s)
         for client in sorted(clients):
             lane = lanes[client]
             transport = await open_for_the_run.enter_async_context(Transport(timeout_s=lane.timeout_s))
             engine = Engine(lane, transport, book, history, stats, run_id=run_id, stop=stop)
             tools = Tools(engine, book, run_id, tool_timeout_s)
-            holder = _Holder(engine, tools, history, stats, findings, stop)
+            answers = Answers(engine, lane, book, history, stats, pool, run_id)
+            holder = _Holder(answers, tools, history, stats, findings, stop)
             stream = _stream(source, requests, client, lambda state: state not in unasked)
             for _ in range(min(lane.limits.max_in_flight or max_in_flight, clients[client])):
                 workers.add(engine, holder.hold_all(stream))
@@ -145,14 +152,14 @@ class _Holder:
 
     def __init__(
         self,
-        engine: Engine,
+        answers: Answers,
         tools: Tools,
         history: History,
         stats: RunStats,
         findings: _Findings,
         stop: asyncio.Event,
     ) -> None:
-        self._engine = engine
+        self._answers = answers
         self._tools = tools
         self._history = history
         self._stats = stats
@@ -185,8 +192,8 @@ class _Holder:
                 break
             attempt, meaning = self._history.settled(request), None
             if attempt is None:
-                asked = True
-                attempt, meaning = await self._engine.ask(request)
+                attempt, meaning, sent = await self._answers.to(request)
+                asked |= sent
             answer = Answer.of(request, attempt, meaning)
             step = answer.step(await self._tools.run(answer, known_results(answer, self._history)))
             self._findings.note(step)

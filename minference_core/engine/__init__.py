@@ -5,10 +5,10 @@ from minference_core.engine.ends import Ends
 from minference_core.engine.engine import Draining, Engine, Settled
 from minference_core.engine.exchanges import EXCHANGES, Findings, write_exchanges
 from minference_core.engine.gate import Gate
-from minference_core.engine.history import History
+from minference_core.engine.history import History, attempt_from
 from minference_core.engine.journal import Journal
 from minference_core.engine.limits import Lane, LaneLimits
-from minference_core.engine.records import tool_run
+from minference_core.engine.records import reused, tool_run
 from minference_core.engine.retry import LANE_STOPPERS, POLICY, SETTLED, backoff_s
 from minference_core.engine.stats import Progress, RunReport, RunStats
 from minference_core.engine.stop import graceful_stop
@@ -38,8 +38,10 @@ __all__ = [
     "Settled",
     "Transport",
     "Workers",
+    "attempt_from",
     "backoff_s",
     "graceful_stop",
+    "reused",
     "tool_run",
     "write_exchanges",
 ]

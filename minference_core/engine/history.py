@@ -25,7 +25,7 @@ __all__ = ["History", "attempt_from", "journal_files", "read_journal"]
 
 
 _ABOUT_THE_REQUEST = frozenset({400, 403, 422})
-_KINDS = frozenset({"intent", "outcome", "refused", "tool"})
+_KINDS = frozenset({"intent", "outcome", "refused", "reused", "tool"})
 
 
 _Place = tuple[int, int, int]  # file, offset, length
@@ -87,6 +87,17 @@ class History:
                     record = orjson.loads(file.read(length))
                     yield UUID(bytes=key[16:]), attempt_from(record, self._entries[key].first_sent_at)
 
+    def settled_names(self) -> Iterator[tuple[UUID, UUID]]:
+        """What is settled: the lineage and the key of each request."""
+        for key, entry in self._entries.items():
+            if entry.place is not None:
+                yield UUID(bytes=key[:16]), UUID(bytes=key[16:])
+
+    def record(self, lineage: UUID, request_key: UUID) -> dict[str, Any] | None:
+        """What the journal has of the attempt that settled a request, raw."""
+        entry = self._entries.get(_key(lineage, request_key))
+        return None if entry is None or entry.place is None else self._read(entry.place)
+
     def begin(self, request: Sendable, at: datetime) -> tuple[int, datetime]:
         """Count one more attempt; returns its number, from 1, and when the first one was sent."""
         entry = self._entries.setdefault(_key(*request.name), _Entry(0, at))
@@ -115,6 +126,9 @@ class History:
                 entry.last_refusal = None
             case "outcome" if key in self._entries and _is_settled(record):
                 self._entries[key].place = place
+            case "reused":
+                entry = self._entries.setdefault(key, _Entry(0, datetime.fromisoformat(record["sent_at"])))
+                entry.attempts, entry.place = max(entry.attempts, record["attempt"]), place
             case "tool" if key in self._entries:
                 entry = self._entries[key]
                 entry.tool_runs = [*(entry.tool_runs or ()), place]

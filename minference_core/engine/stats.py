@@ -47,6 +47,7 @@ class RunReport:
         tool_failures: Of these, the ones that gave an error.
         sent: Requests this run put on the wire, retries included.
         skipped: Conversations that needed nothing sent.
+        shared: Answers that this run took over from other conversations.
         failures: Conversations that ended early, by error class.
         limit_share: By client, the part of its tightest limit that was used while it was in use.
         undone: Conversations that a stop left unfinished.
@@ -71,6 +72,7 @@ class RunReport:
     seconds: float
     stopped: bool
     undone: int
+    shared: int = 0
 
 
 @dataclass(slots=True)
@@ -92,6 +94,7 @@ class RunStats:
     done: int = 0
     complete: int = 0
     skipped: int = 0
+    shared: int = 0
     replies: int = 0
     sent: int = 0
     retries: int = 0
@@ -170,6 +173,7 @@ class RunStats:
             seconds=time.monotonic() - self.started_s,
             stopped=stopped,
             undone=self.total - self.done,
+            shared=self.shared,
         )
 
 

@@ -282,3 +282,25 @@ def test_the_config_of_the_plan_has_failures_asked_again(
     assert (answers["sent"], answers["threads_failed"]) == (2, 1)
     wrong = run(made, "chat", DAY, config={"ops": {"chat__requests": {"config": {"retry_errors": ["slow"]}}}})
     assert "no error class is named slow" in failure_of(wrong)
+
+
+@pytest.mark.parametrize(("said", "sent"), [("", 2), ("reuse: rows", 4), ("reuse: all", 1)])
+def test_the_dataset_says_whose_answers_are_taken_over(
+    data: Path,
+    dataset: Callable[..., dg.Definitions],
+    run: Run,
+    simulated: Callable[..., str],
+    said: str,
+    sent: int,
+) -> None:
+    simulated()
+    put_specs(data, [{"thread_key": f"t{n}", "prompt": "Say hello."} for n in range(2)], *DAYS)
+
+    results = [run(dataset(f"{MINIMAL}{said}\n"), "chat", day) for day in DAYS]
+
+    answers = [shown(result, "responses", day) for result, day in zip(results, DAYS, strict=True)]
+    plans = [shown(result, "requests", day) for result, day in zip(results, DAYS, strict=True)]
+    assert sum(answer["sent"] for answer in answers) == sent
+    assert sum(plan["new"] for plan in plans) == sent
+    assert sum(plan.get("shared", 0) for plan in plans) == 4 - sent
+    assert [answer["threads_failed"] for answer in answers] == [0, 0]
