@@ -11,13 +11,11 @@ from pydantic import Field
 from minference_assets.metadata import Metadata, retry_metadata
 from minference_assets.resources import Listener
 from minference_core.conversations import Retry, RetryReport, amend
-from minference_core.errors import ConfigError, ErrorClass
+from minference_core.errors import ConfigError, ErrorClass, classes_named
 from minference_core.providers import PROVIDERS
 from minference_core.specs import SpecSource
 
-__all__ = ["EVERY", "RetryConfig", "chosen_again", "classes_named", "nothing_to_retry"]
-
-EVERY = "all"
+__all__ = ["RetryConfig", "chosen_again", "nothing_to_retry"]
 
 
 class RetryConfig(dg.Config):
@@ -48,21 +46,6 @@ class RetryConfig(dg.Config):
         if self.client and not self.model:
             raise ConfigError(f"client {self.client} needs a model: say which")
         return Retry(classes_named(self.retry_errors), changes)
-
-
-def classes_named(names: Iterable[str]) -> frozenset[ErrorClass]:
-    """
-    Raises:
-        ConfigError: There is no such class.
-    """
-    wanted = {name.strip() for name in names}
-    if EVERY in wanted:
-        return frozenset(ErrorClass)
-    if unknown := sorted(wanted - set(ErrorClass)):
-        raise ConfigError(
-            f"no error class is named {_listed(unknown)}: there are {_listed(ErrorClass)}, or all"
-        )
-    return frozenset(map(ErrorClass, wanted))
 
 
 def chosen_again(

@@ -5,9 +5,11 @@ What became of every request in the end, as the table of exchanges says it: its 
 more, and is for those who ask what failed.
 """
 
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import orjson
 
@@ -55,6 +57,14 @@ class Ends:
     def results(self, request: Sendable) -> dict[str, RecordedResult]:
         """What the tools gave that its answer called, by the calls' ids."""
         return self._history.results(request)
+
+    def failures(self) -> Iterator[tuple[UUID, Attempt]]:
+        """Every request whose end is a failure that is not settled: its key, and its last attempt."""
+        for lineage, key in self._failures:
+            if self._history.record(UUID(lineage), UUID(key)) is None:
+                attempt = self._failure((lineage, key))
+                if attempt is not None:
+                    yield UUID(key), attempt
 
     def _failure(self, name: _Name) -> Attempt | None:
         place = self._failures.get(name)
