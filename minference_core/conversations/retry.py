@@ -83,7 +83,7 @@ def amend(source: SpecSource, journal: Path, retry: Retry, *, at: datetime, run_
 
     Raises:
         SpecError: The specs cannot be read.
-        JournalError: The journal is damaged.
+        JournalError: The journal is damaged, or cannot be written.
     """
     generations = Generations(journal)
     history = History(journal)

@@ -7,7 +7,7 @@ written into this partition's own journal, so that everything after it needs nob
 
 import asyncio
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -52,11 +52,16 @@ class Reuse:
     elsewhere: tuple[Path, ...] = ()
     simulated: bool = False
 
-    def answered_elsewhere(self, keys: pa.Array) -> dict[str, dict[Path, str]]:
-        """Which requests were answered in another partition, by their keys."""
-        if self.scope is not Scope.ALL or not len(keys):
+    def answered_elsewhere(self, keys: Iterable[str]) -> dict[str, dict[Path, str]]:
+        """
+        Which requests were answered in another partition, by their keys.
+
+        Args:
+            keys: Gone through only if there is somewhere to look.
+        """
+        if self.scope is not Scope.ALL or not self.elsewhere:
             return {}
-        return first_requests(keys, self.elsewhere, simulated=self.simulated)
+        return first_requests(pa.array(keys, pa.string()), self.elsewhere, simulated=self.simulated)
 
 
 NO_REUSE = Reuse()
@@ -136,7 +141,7 @@ class Pool:
 
     def _fill(self, reuse: Reuse, requests: Path) -> None:
         shared = self._asked_twice(requests) | self._answered_here(requests)
-        found = reuse.answered_elsewhere(pa.array(_waiting(requests), pa.string()))
+        found = reuse.answered_elsewhere(_waiting(requests))
         shared |= {UUID(key) for key in found}
         self._lineages = {
             UUID(row["lineage_id"]) for row in _rows(requests) if UUID(row["request_key"]) in shared
@@ -239,5 +244,5 @@ def _rows(requests: Path) -> Iterator[dict[str, Any]]:
     return (row for row in rows if row["request_key"] is not None)
 
 
-def _waiting(requests: Path) -> list[str]:
-    return [row["request_key"] for row in _rows(requests) if row["state"] in ("new", "shared")]
+def _waiting(requests: Path) -> Iterator[str]:
+    return (row["request_key"] for row in _rows(requests) if row["state"] in ("new", "shared"))

@@ -4,9 +4,8 @@ Which conversations of a plan will be given another's answers, as far as that ca
 A conversation that only begins like another is not among them: what comes later is its own, and is priced.
 """
 
+from collections.abc import Iterator
 from uuid import UUID
-
-import pyarrow as pa
 
 from minference_core import ids
 from minference_core.conversations.reuse import Reuse, Scope
@@ -33,9 +32,8 @@ class Sharing:
             return
         for _, key in history.settled_names():
             self._answered.add(key)
-        if reuse.scope is Scope.ALL and reuse.elsewhere:
-            for found in reuse.answered_elsewhere(_first_keys(source)):
-                self._answered.add(UUID(found))
+        for found in reuse.answered_elsewhere(_first_keys(source)):
+            self._answered.add(UUID(found))
 
     def has_its_answers(self, first: PreparedRequest) -> bool:
         """Whether a conversation of which nothing was asked yet is another's double."""
@@ -51,16 +49,14 @@ class Sharing:
         )
 
 
-def _first_keys(source: SpecSource) -> pa.Array:
+def _first_keys(source: SpecSource) -> Iterator[str]:
     """What every conversation begins with; made once more than the plan needs, so as not to keep them all."""
-    keys = []
     for _, conversation in read_conversations(source):
         if conversation is None:
             continue
         ready = next_request(conversation, at=conversation.thread.created_at)
         try:
             if ready is not None:
-                keys.append(str(prepare(ready).key))
+                yield str(prepare(ready).key)
         except Unsupported:
             continue
-    return pa.array(keys, pa.string())

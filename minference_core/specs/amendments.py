@@ -97,19 +97,35 @@ class Amendments:
         Write amendments down, all of them on disk when this returns.
 
         Raises:
-            OSError: They cannot be written.
+            JournalError: They cannot be written; none of them counts.
         """
-        journal.mkdir(parents=True, exist_ok=True)
-        path = journal / _FILE
-        with path.open("ab") as file:
-            file.truncate(_whole(path))
-            for amendment in amendments:
-                file.write(orjson.dumps(_said(amendment), option=orjson.OPT_APPEND_NEWLINE))
-            file.flush()
-            os.fsync(file.fileno())
+        try:
+            journal.mkdir(parents=True, exist_ok=True)
+            _append(journal / _FILE, b"".join(map(_line, amendments)))
+        except OSError as exc:
+            raise JournalError(f"{journal / _FILE} cannot be written: {exc.strerror}") from exc
 
 
 NO_AMENDMENTS = Amendments()
+
+
+def _append(path: Path, lines: bytes) -> None:
+    """All of them or, as far as the disk allows, none."""
+    with path.open("ab", buffering=0) as file:
+        before = _whole(path)
+        file.truncate(before)
+        try:
+            left = memoryview(lines)
+            while left:
+                left = left[file.write(left) :]
+            os.fsync(file.fileno())
+        except OSError:
+            file.truncate(before)
+            raise
+
+
+def _line(amendment: Amendment) -> bytes:
+    return orjson.dumps(_said(amendment), option=orjson.OPT_APPEND_NEWLINE)
 
 
 def _said(amendment: Amendment) -> dict[str, Any]:

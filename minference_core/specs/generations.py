@@ -60,7 +60,7 @@ class Generations:
         Let other answers count for some conversations, from here on.
 
         Raises:
-            OSError: That cannot be written down.
+            JournalError: That cannot be written down; nothing has changed.
         """
         Amendments.add(self._journal, amendments)
         self.amendments = Amendments.read(self._journal)

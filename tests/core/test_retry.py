@@ -275,6 +275,15 @@ def test_an_amendment_that_was_torn_is_none_and_one_that_is_damaged_is_told(
         made.run()
 
 
+def test_a_decision_that_cannot_be_written_is_none(pipeline: Make, simulator: Start) -> None:
+    made = pipeline(specs(1, max_tokens=1), url=simulator())
+    made.run()
+    (made.journal / "amendments.ndjson").mkdir()
+
+    with pytest.raises(JournalError, match="cannot be written"):
+        Amendments.add(made.journal, [])
+
+
 def test_a_loop_that_did_not_end_begins_its_turn_again(pipeline: Make) -> None:
     tries: list[int] = []
 

@@ -101,6 +101,27 @@ def test_all_turns_are_taken_over_and_a_turn_of_its_own_is_asked(
     assert asked(log) == 4
 
 
+def test_a_stop_while_others_wait_for_the_answer_asks_nothing_twice(
+    pipeline: Make, simulator: Start, tmp_path: Path
+) -> None:
+    log = tmp_path / "log"
+    rows = [*alike(6, user_turns=["One", "Two"], prompt=None), *specs(6)]
+    url = simulator(latency_ms=300, log=log)
+    made = pipeline(rows, url=url, reuse=Scope.PARTITION, max_in_flight=8)
+    made.plan()
+
+    async def stopped() -> Any:
+        stop = asyncio.Event()
+        asyncio.get_running_loop().call_later(0.15, stop.set)
+        return await made.answer(stop=stop)
+
+    assert asyncio.run(stopped()).stopped
+    report = made.run()
+
+    assert (report.complete, report.undone) == (12, 0)
+    assert asked(log) == 2 + 6
+
+
 def test_samples_are_answers_of_their_own(pipeline: Make, simulator: Start) -> None:
     made = pipeline(alike(2, samples=3), url=simulator(), reuse=Scope.PARTITION)
 
