@@ -84,6 +84,14 @@ _whether_to_simulate = click.option(
 @cli.command()
 @_selection
 @click.option("--fresh", is_flag=True, help="Ask for everything again; earlier answers are kept.")
+@click.option(
+    "--retry-errors",
+    metavar="CLASSES",
+    help="Ask again only what ended so: timeout,rate_limit and the like, or all.",
+)
+@click.option("--client", default="", help="With --retry-errors: whom to ask instead; needs --model.")
+@click.option("--model", default="", help="With --retry-errors: which model to ask instead.")
+@click.option("--max-tokens", type=click.IntRange(1), help="With --retry-errors: the most tokens of a reply.")
 @_whether_to_simulate
 def run(
     dataset: str | None,
@@ -92,6 +100,10 @@ def run(
     last: str | None,
     *,
     fresh: bool,
+    retry_errors: str | None,
+    client: str,
+    model: str,
+    max_tokens: int | None,
     simulate: "Simulate",
 ) -> None:
     """
@@ -100,15 +112,28 @@ def run(
     Without a DATASET all of them, without a PARTITION all that have thread specs.
     """
     from minference_assets import console, session, settings
+    from minference_assets.retries import RetryConfig, nothing_to_retry
 
+    config = RetryConfig(
+        retry_errors=retry_errors.split(",") if retry_errors else [],
+        client=client,
+        model=model,
+        max_tokens=max_tokens,
+    )
+    retry = config.retry()
+    if retry and fresh:
+        raise click.UsageError("--fresh asks for everything again, --retry-errors for failures: choose one")
     screen = console.open_console()
     with session.opened(screen) as opened:
         chosen = _chosen(opened, dataset, partitions, first, last)
         with session.simulated(screen, simulate) as simulator:
             if fresh:
                 _begin_again(opened, chosen)
-            outcomes = opened.run(chosen)
+            outcomes = opened.run(chosen, plan_config=config.model_dump() if retry else None)
     console.show_outcomes(screen, outcomes)
+    retried = opened.watch.retries
+    if retry and retried and not any(report.chosen for report in retried):
+        raise click.UsageError(nothing_to_retry(retry.classes, retried))
     console.show_summary(screen, opened.watch)
     answered = _all_answered(screen, opened)
     _show_where(screen, opened, chosen)

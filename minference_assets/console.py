@@ -18,7 +18,7 @@ from minference_assets.checks import ANSWER_CAME
 from minference_assets.metadata import classes, dollars, duration, percent, plan_cost, progress_line
 from minference_assets.resources import Providers
 from minference_assets.runs import Outcome
-from minference_core.conversations import Plan
+from minference_core.conversations import Plan, RetryReport
 from minference_core.engine import LANE_STOPPERS, SETTLED, Counts, Histogram, RunReport
 from minference_core.engine import Progress as Standing
 from minference_core.errors import ErrorClass
@@ -53,6 +53,7 @@ class Watch:
         self.simulated = False
         self.plans: dict[tuple[str, str], Plan] = {}
         self.reports: dict[tuple[str, str], RunReport] = {}
+        self.retries: list[RetryReport] = []
 
     def __enter__(self) -> Self:
         self.simulated = settings.simulator() is not None
@@ -75,6 +76,9 @@ class Watch:
             )
         if len(report.invalid) > 5:
             self._console.print(f"{dataset} {key}: and {len(report.invalid) - 5} more rows are left out")
+
+    def retried(self, dataset: str, key: str, report: RetryReport) -> None:
+        self.retries.append(report)
 
     def planned(self, dataset: str, key: str, plan: Plan) -> None:
         self.plans[dataset, key] = self._unshown[dataset, key] = plan
@@ -105,6 +109,14 @@ class Watch:
         if not self._unshown:
             return
         self._console.print(_plan_table(self._unshown))
+        for (dataset, key), plan in self._unshown.items():
+            if plan.shared:
+                self._console.print(
+                    f"{dataset} {key}: {plan.shared} conversations ask the same as another and share "
+                    f"its answer (reuse: rows in its defs.yaml asks each)."
+                )
+            if plan.left:
+                self._console.print(f"{dataset} {key}: {plan.left} were never asked, and are not now.")
         # Of a mere plan, with nothing configured, the run would be the simulator's.
         if sending or settings.configured_providers():
             for text in _missing_keys(self._unshown.values()):
@@ -226,7 +238,9 @@ def _facts(reports: Sequence[RunReport], *, simulated: bool) -> Iterable[tuple[s
     if attempts.latency.count:
         yield "429s", f"{attempts.rate_limited:,}"
         yield "latency", _latency(attempts.latency)
-    yield "reused", f"{_sum(reports, 'skipped')} threads needed nothing sent"
+    shared = _sum(reports, "shared")
+    taken = f", {shared} answers taken over from others" if shared else ""
+    yield "reused", f"{_sum(reports, 'skipped')} threads needed nothing sent{taken}"
     yield "failures", ", ".join(f"{n} {name}" for name, n in failures.most_common()) or "none"
     if undone := _sum(reports, "undone"):
         yield "unfinished", f"{undone} threads"

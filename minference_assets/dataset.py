@@ -7,6 +7,7 @@ from decimal import Decimal
 
 import dagster as dg
 
+from minference_core.conversations import Scope
 from minference_core.engine import Caps, LaneLimits
 from minference_core.specs import SpecDefaults
 
@@ -41,6 +42,7 @@ class Dataset:
     caps: Caps = field(default_factory=Caps)  # what runs may really spend
     allow_unknown_price: bool = False  # whether a budget may be held although some of it has no price
     transcripts: bool = True
+    reuse: Scope = Scope.PARTITION
 
     def key(self, asset: str) -> dg.AssetKey:
         return dg.AssetKey([self.name, asset])

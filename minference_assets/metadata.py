@@ -13,7 +13,7 @@ from decimal import Decimal
 import dagster as dg
 
 from minference_assets import chart
-from minference_core.conversations import Plan
+from minference_core.conversations import Plan, RetryReport
 from minference_core.engine import Progress, RunReport, Timeline, limit_share
 from minference_core.export import TranscriptReport
 from minference_core.lineage import VersionReport
@@ -21,6 +21,7 @@ from minference_core.specs import SpecReport
 from minference_core.store import FoldReport
 
 __all__ = [
+    "Metadata",
     "answers_metadata",
     "classes",
     "dollars",
@@ -30,6 +31,7 @@ __all__ = [
     "plan_metadata",
     "progress_line",
     "progress_metadata",
+    "retry_metadata",
     "specs_metadata",
     "table",
     "transcripts_metadata",
@@ -131,6 +133,8 @@ def plan_metadata(plan: Plan) -> Metadata:
             "new": plan.new,
             "answered": plan.answered,
             "failed": plan.failed,
+            "left": plan.left or None,
+            "shared": plan.shared or None,
             "invalid": plan.invalid,
             "prompt_tokens": plan.prompt_tokens,
             "max_output_tokens": plan.max_output_tokens,
@@ -141,6 +145,16 @@ def plan_metadata(plan: Plan) -> Metadata:
             "by_model": table(_fields(line) for line in plan.by_model),
             "reasons": table({"reason": why, "rows": rows} for why, rows in plan.reasons.items()),
             "preview": table({name: row.get(name) for name in _PREVIEW} for row in plan.preview),
+        }
+    )
+
+
+def retry_metadata(report: RetryReport) -> Metadata:
+    return _present(
+        {
+            "asked_again": report.chosen,
+            "had_failed": table({"class": name, "threads": n} for name, n in report.ends.items()),
+            "not_asked_again": table({"reason": why, "threads": n} for why, n in report.refused.items()),
         }
     )
 
@@ -195,6 +209,7 @@ def answers_metadata(report: RunReport, *, simulated: bool) -> Metadata:
             "tool_failures": report.tool_failures,
             "sent": report.sent,
             "already_answered": report.skipped,
+            "answers_taken_over": report.shared or None,
             "retries": report.retries,
             "rate_limited": total.rate_limited,
             "latency_p50_s": _rounded(total.latency.percentile(50)),
@@ -235,9 +250,10 @@ def transcripts_metadata(report: TranscriptReport) -> Metadata:
 
 
 def _plan_markdown(plan: Plan) -> str:
+    shared = f", {plan.shared} that share another's answer" if plan.shared else ""
     return (
         f"**{plan.new} to send**, {plan.answered} answered, {plan.failed} failed before, "
-        f"{plan.invalid} invalid\n\n"
+        f"{plan.invalid} invalid{shared}\n\n"
         f"| | |\n|---|---|\n"
         f"| prompt tokens | {plan.prompt_tokens:,} |\n"
         f"| output tokens, at most | {plan.max_output_tokens:,} |\n"

@@ -25,7 +25,7 @@ from minference_assets.partitions import partition
 from minference_assets.resources import Lake, Listener, Providers, asked, counting
 from minference_assets.run_tags import run_cap
 from minference_assets.said import latest_words
-from minference_core.conversations import plan_requests, run_conversations
+from minference_core.conversations import Reuse, Scope, plan_requests, run_conversations
 from minference_core.engine import (
     LANE_STOPPERS,
     Caps,
@@ -65,6 +65,8 @@ class EngineConfig(dg.Config):
     max_in_flight: int = 64
     tool_timeout_s: float | None = None
     """Seconds that one call of a tool may take."""
+    reuse: str = Scope.PARTITION.value
+    """Whose answer to the same request is taken over: rows (nobody's), partition, or all of the dataset."""
     folder: str = ""
     """Spec files that belong to no dataset's partition; empty for the partitions of the run."""
     output: str = ""
@@ -97,6 +99,7 @@ class _Work:
     journal: Path
     exchanges: Path
     metrics: Path
+    reuse: Reuse
 
 
 @dg.op(
@@ -153,7 +156,13 @@ def plan_folder(context: dg.OpExecutionContext, config: AdHocConfig) -> None:
     work = _folder_work(config, context.run.run_id, begin=True)
     try:
         inspect_specs(work.source)
-        plan = plan_requests(work.source, work.requests, journal=work.journal, limits=config.lane_limits())
+        plan = plan_requests(
+            work.source,
+            work.requests,
+            journal=work.journal,
+            limits=config.lane_limits(),
+            reuse=work.reuse,
+        )
     except MinferenceError as error:
         raise failure_from(error, f"planning {config.folder}") from error
     context.add_output_metadata(metadata.plan_metadata(plan))
@@ -232,6 +241,7 @@ class _Engine:
             spending=self._spending(),
             max_in_flight=self._config.max_in_flight,
             tool_timeout_s=self._config.tool_timeout_s,
+            reuse=work.reuse,
             on_progress=_Reporter(
                 self._context,
                 self._listener,
@@ -333,6 +343,7 @@ def _work_to_do(
             lake.journal(config.dataset, key),
             lake.exchanges(config.dataset, key),
             lake.metrics(config.dataset, key, run_id),
+            lake.reuse(config.dataset, key, Scope(config.reuse)),
         )
         for key in asset.partition_keys
     ]
@@ -350,6 +361,7 @@ def _folder_work(config: EngineConfig, run_id: str, *, begin: bool = False) -> _
         output / "journal",
         output / "exchanges.parquet",
         output / "metrics" / f"{run_id}.parquet",
+        Reuse(scope=Scope(config.reuse)),  # a folder by itself: there is no other partition
     )
 
 

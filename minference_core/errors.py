@@ -30,6 +30,7 @@ What a provider answers is not an exception but an outcome, sorted into an `Erro
 """
 
 import errno
+from collections.abc import Iterable
 from enum import StrEnum
 
 _REMEDIES = {
@@ -202,3 +203,19 @@ class ErrorClass(StrEnum):
     TOO_LARGE = "too_large"  # never sent: it cannot fit the lane's limit
     BUDGET = "budget"  # never sent: no budget was left for what it may cost
     UNCERTAIN = "uncertain"  # a crash left it unknown whether the provider answered
+
+
+def classes_named(names: Iterable[str]) -> frozenset[ErrorClass]:
+    """
+    Error classes by their names; `all` is every one.
+
+    Raises:
+        ConfigError: There is none of that name.
+    """
+    wanted = {name.strip() for name in names}
+    if "all" in wanted:
+        return frozenset(ErrorClass)
+    if unknown := sorted(wanted - set(ErrorClass)):
+        there = ", ".join(ErrorClass)
+        raise ConfigError(f"no error class is named {', '.join(unknown)}: there are {there}, or all")
+    return frozenset(map(ErrorClass, wanted))

@@ -52,5 +52,6 @@ def _settings(dataset: Dataset) -> dict[str, object]:
         allow_unknown_price=dataset.allow_unknown_price,
         max_in_flight=dataset.max_in_flight,
         tool_timeout_s=dataset.tool_timeout_s,
+        reuse=dataset.reuse.value,
     )
     return config.model_dump()

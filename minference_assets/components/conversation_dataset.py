@@ -18,6 +18,7 @@ from minference_assets.assets import entity_versions, requests, responses, threa
 from minference_assets.dataset import Dataset, checked_name
 from minference_assets.schedules import daily_schedule
 from minference_assets.sensors import new_folder_sensor
+from minference_core.conversations import Scope
 from minference_core.engine import Caps, LaneLimits
 from minference_core.errors import ConfigError
 from minference_core.providers import PROVIDERS
@@ -91,6 +92,13 @@ class ConversationDataset(dg.Component, dg.Model, dg.Resolvable):
     allow_unknown_price: Annotated[
         bool, Field(description="Send what has no known price although there is a budget: it is not in it.")
     ] = False
+    reuse: Annotated[
+        Literal["rows", "partition", "all"],
+        Field(
+            description="Whose answer to the same request is taken over, not asked for: nobody's (rows), "
+            "that of any conversation of the partition, or of all the dataset."
+        ),
+    ] = "partition"
     schedule: DatasetSchedule | None = None
     transcripts: Annotated[bool, Field(description="Export whole conversations too.")] = True
 
@@ -196,6 +204,7 @@ class ConversationDataset(dg.Component, dg.Model, dg.Resolvable):
             caps=Caps.model_validate(_exact(self.budgets)),
             allow_unknown_price=self.allow_unknown_price,
             transcripts=self.transcripts,
+            reuse=Scope(self.reuse),
         )
 
     def _partitions(self, name: str) -> dg.PartitionsDefinition:

@@ -15,7 +15,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID
 
-from minference_core.conversations.table import planned_from, read_requests
+from minference_core.conversations.kept import KEPT, NEVER_ASKED, keep, read_branches
+from minference_core.conversations.reuse import NO_REUSE, Answers, Pool, Reuse
+from minference_core.conversations.table import only_failures, planned_from, read_requests
 from minference_core.conversations.tool_runs import Tools
 from minference_core.engine import (
     GRACE_S,
@@ -65,6 +67,7 @@ async def run_conversations(
     max_in_flight: int = 64,
     tool_timeout_s: float | None = None,
     grace_s: float = GRACE_S,
+    reuse: Reuse = NO_REUSE,
 ) -> RunReport:
     """
     Hold every conversation of the request table that is not at its end yet, and record all of it.
@@ -84,6 +87,7 @@ async def run_conversations(
         max_in_flight: Requests at once on a lane that does not say itself.
         tool_timeout_s: Seconds that one call of a tool may take.
         grace_s: Seconds a stop waits for answers; later ones are marked uncertain.
+        reuse: Whose answers to the same requests are taken over.
 
     Raises:
         PlanOutdated: Specs or defaults are not those of the table.
@@ -98,10 +102,19 @@ async def run_conversations(
         book = await open_for_the_run.enter_async_context(Journal(journal, run_id))
         await open_for_the_run.enter_async_context(_measured(stats, metrics, source, run_id))
         history = History(journal)
+        unasked = NEVER_ASKED | KEPT if only_failures(requests) else NEVER_ASKED
         clients = Counter(
-            row["client"] for row in read_requests(requests, ["client", "state"]) if row["state"] != "invalid"
+            row["client"]
+            for row in read_requests(requests, ["client", "state"])
+            if row["state"] not in unasked
         )
         stats.total = clients.total()
+        if unasked >= KEPT:
+            rest = _stream(source, requests, None, lambda state: state in KEPT)
+            await asyncio.to_thread(keep, rest, journal, history, stats, findings.note)
+        key = source.partition.key
+        pool = await asyncio.to_thread(Pool, reuse, requests, history, key, run_id)
+        open_for_the_run.callback(pool.close)
         workers = Workers(stop, grace_s)
         ledger = ledger or open_for_the_run.enter_context(Ledger())
         purse = await open_for_the_run.enter_async_context(opened_books(ledger, journal, run_id, spending))
@@ -113,8 +126,9 @@ async def run_conversations(
             admission = Admission(gate, purse, spending)
             engine = Engine(lane, transport, book, history, stats, admission, run_id=run_id, stop=stop)
             tools = Tools(engine, book, run_id, tool_timeout_s)
-            holder = _Holder(engine, tools, history, stats, findings, stop)
-            stream = _stream(source, requests, client)
+            answers = Answers(engine, lane, book, history, stats, pool, run_id)
+            holder = _Holder(answers, tools, history, stats, findings, stop)
+            stream = _stream(source, requests, client, lambda state: state not in unasked)
             for _ in range(width):
                 workers.add(engine, holder.hold_all(stream))
         await workers.finish(lambda: on_progress(stats.progress()))
@@ -150,15 +164,23 @@ async def _measured(
         await asyncio.to_thread(telemetry.flush)
 
 
-def _stream(source: SpecSource, requests: Path, client: str) -> Iterator[Conversation]:
-    """One client's conversations in the table's order, a few in memory at a time."""
+def _stream(
+    source: SpecSource, requests: Path, client: str | None, chosen: Callable[[str], bool]
+) -> Iterator[Conversation]:
+    """
+    Conversations in the table's order, a few in memory at a time.
+
+    Args:
+        client: Whose; None for all clients'.
+        chosen: Whether those of a state are meant.
+    """
     rows = read_requests(requests, ["client", "state", "thread_id"])
     for row, (_, conversation) in zip(rows, read_conversations(source), strict=True):
         if row["thread_id"] != (str(conversation.thread.id) if conversation else None):
             raise PlanOutdated(
                 f"{source.folder} changed while it was being asked: materialize requests again"
             )
-        if conversation is not None and row["client"] == client and row["state"] != "invalid":
+        if conversation is not None and client in (None, row["client"]) and chosen(row["state"]):
             yield conversation
 
 
@@ -178,14 +200,14 @@ class _Holder:
 
     def __init__(
         self,
-        engine: Engine,
+        answers: Answers,
         tools: Tools,
         history: History,
         stats: RunStats,
         findings: _Findings,
         stop: asyncio.Event,
     ) -> None:
-        self._engine = engine
+        self._answers = answers
         self._tools = tools
         self._history = history
         self._stats = stats
@@ -200,6 +222,7 @@ class _Holder:
                 await self._hold(conversation)
             except Draining:
                 return
+            read_branches(conversation, self._history, self._findings.note)
             await asyncio.sleep(0)  # a replay never waits for anything, yet progress and signals must be seen
 
     async def _hold(self, conversation: Conversation) -> None:
@@ -217,8 +240,8 @@ class _Holder:
                 break
             attempt, meaning = self._history.settled(request), None
             if attempt is None:
-                asked = True
-                attempt, meaning = await self._engine.ask(request)
+                attempt, meaning, sent = await self._answers.to(request)
+                asked |= sent
             answer = Answer.of(request, attempt, meaning)
             step = answer.step(await self._tools.run(answer, known_results(answer, self._history)))
             self._findings.note(step)

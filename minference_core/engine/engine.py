@@ -95,6 +95,8 @@ class Engine:
             return await self._ask(request)
         except Refused as refused:
             return await self._refuse(request, refused.error, refused.message)
+        finally:
+            self._history.end(request)
 
     @contextmanager
     def uninterrupted(self) -> Iterator[None]:

@@ -8,6 +8,7 @@ itself, and only while that is there.
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -18,6 +19,7 @@ import pyarrow.parquet as pq
 
 from minference_core.engine.history import attempt_from
 from minference_core.engine.journal_files import journal_files, read_journal
+from minference_core.engine.records import exchange_id
 from minference_core.errors import DiskError, ErrorClass, JournalError
 from minference_core.parquet import write_rows
 from minference_core.requests import interpret, price
@@ -70,12 +72,18 @@ EXCHANGES = pa.schema(
         ("simulated", pa.bool_()),
         ("uncertain", pa.bool_()),
         ("run_id", pa.string()),
+        ("reused_from", pa.string()),
     ]
 )
 
 _NAMES = (
     "request_key", "thread_key", "sample", "generation", "lineage_id", "in_thread_id", "turn", "step",
     "attempt", "client", "model", "run_id",
+)  # fmt: skip
+
+_USAGE = (
+    "cached_tokens", "cache_creation_tokens", "reasoning_tokens", "accepted_prediction_tokens",
+    "rejected_prediction_tokens", "audio_tokens", "prompt_audio_tokens",
 )  # fmt: skip
 
 _FOUND_BY_READING = [
@@ -159,6 +167,8 @@ def _rows(files: Iterable[Path], findings: Findings) -> Iterator[dict[str, Any]]
                     yield _row(open_intents.pop(name), record, findings)
                 case "refused":
                     yield _row(record, record, findings)
+                case "reused":
+                    yield _row(record, record, findings) | _paid_by_another(record)
                 case "tool":
                     yield _tool_row(record)
     yield from map(_uncertain, open_intents.values())
@@ -200,6 +210,15 @@ def _row(intent: dict[str, Any], outcome: dict[str, Any], findings: Findings) ->
         "simulated": intent["simulated"] or outcome["simulated"],
         "uncertain": False,
     }
+
+
+def _paid_by_another(record: dict[str, Any]) -> dict[str, Any]:
+    """What an answer that was taken over says otherwise: it used and cost nothing more."""
+    origin = record["from"]
+    name = exchange_id(UUID(origin["lineage_id"]), UUID(record["request_key"]), origin["attempt"])
+    used = dict.fromkeys((*_USAGE, "price_id", "provider_cost_usd"))
+    nothing = {"prompt_tokens": 0, "completion_tokens": 0, "cost_usd": Decimal(0)}
+    return {**used, **nothing, "reused_from": str(name)}
 
 
 def _tool_row(record: dict[str, Any]) -> dict[str, Any]:

@@ -13,7 +13,14 @@ from uuid import UUID
 
 from minference_core.engine.asked import Sendable
 from minference_core.engine.glimpse import finished, head_of, key_of, microseconds, names_of, sent_us
-from minference_core.engine.journal_files import damaged, journal_files, read_journal, read_lines, record_in
+from minference_core.engine.journal_files import (
+    Line,
+    damaged,
+    journal_files,
+    read_journal,
+    read_lines,
+    record_in,
+)
 from minference_core.engine.past import Past, Seen
 from minference_core.engine.retry import SETTLED
 from minference_core.errors import ErrorClass, JournalError
@@ -25,6 +32,7 @@ __all__ = ["History", "attempt_from", "journal_files", "read_journal"]
 
 _ABOUT_THE_REQUEST = frozenset({400, 403, 422})
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_UUID_LENGTH = 36
 
 # A refusal as a number from 1; 0 is none, or one that this version does not know.
 _REFUSALS = {error: number for number, error in enumerate(ErrorClass, start=1)}
@@ -89,14 +97,33 @@ class History:
 
     def settlements(self) -> Iterator[tuple[UUID, Attempt]]:
         """Every settled request's key, and the attempt that settled it, in the order they were written."""
+        for path, line, names, number in self._settling():
+            record = _whole(path, line.number, line.text)
+            yield _uuids(names)[1], attempt_from(record, self._first_sent_at(number))
+
+    def settled_names(self) -> Iterator[tuple[UUID, UUID]]:
+        """What is settled: the lineage and the key of each request, in the order they were written."""
+        for _, _, names, _ in self._settling():
+            yield _uuids(names)
+
+    def record(self, lineage: UUID, request_key: UUID) -> dict[str, Any] | None:
+        """What the journal has of the attempt that settled a request, raw."""
+        number = self._past.find(_key(lineage, request_key))
+        if number is None or not self._past.outcome[number]:
+            return None
+        return self._read(self._past.outcome[number] - 1)
+
+    def _settling(self) -> Iterator[tuple[Path, Line, bytes, int]]:
+        """The lines that settled a request: the file, the line, the request's names and its number."""
         for file, path in enumerate(self._files):
-            for line, offset, text in read_lines(path):
-                if (head := head_of(text)) is not None and head[3] is not None:
+            for line in read_lines(path):
+                head = head_of(line.text)
+                if head is not None and head[3] is not None:
                     continue  # an intent
-                record = _whole(path, line, text)
-                number = self._past.find(_key_in(record))
-                if number is not None and self._past.outcome[number] == _place(file, offset) + 1:
-                    yield UUID(record["request_key"]), attempt_from(record, self._first_sent_at(number))
+                names = head[1] if head is not None else _names_in(_whole(path, line.number, line.text))
+                number = self._past.find(key_of(names))
+                if number is not None and self._past.outcome[number] == _place(file, line.offset) + 1:
+                    yield path, line, names, number
 
     def begin(self, request: Sendable, at: datetime) -> tuple[int, datetime]:
         """Count one more attempt; returns its number, from 1, and when the first one was sent."""
@@ -197,6 +224,11 @@ class History:
                 past.note_attempt(past.find_or_add(key, at), record["attempt"])
             case "outcome" if number is not None and _is_settled(record):
                 past.outcome[number] = place + 1
+            case "reused":
+                at = microseconds(datetime.fromisoformat(record["sent_at"]))
+                number = past.find_or_add(key, at)
+                past.note_attempt(number, record["attempt"])
+                past.outcome[number] = place + 1
             case "tool" if number is not None:
                 past.add_tool(number, place)
             case "refused":
@@ -216,7 +248,16 @@ def _whole(path: Path, line: int, text: bytes) -> dict[str, Any]:
 
 
 def _key_in(record: dict[str, Any]) -> bytes:
-    return _key(UUID(record["lineage_id"]), UUID(record["request_key"]))
+    return key_of(_names_in(record))
+
+
+def _names_in(record: dict[str, Any]) -> bytes:
+    return names_of(UUID(record["lineage_id"]), UUID(record["request_key"]))
+
+
+def _uuids(names: bytes) -> tuple[UUID, UUID]:
+    text = names.decode()
+    return UUID(text[:_UUID_LENGTH]), UUID(text[-_UUID_LENGTH:])
 
 
 def _key(lineage: UUID, request_key: UUID) -> bytes:

@@ -29,7 +29,7 @@ __all__ = [
     "record_in",
 ]
 
-_KINDS = frozenset({"intent", "outcome", "refused", "tool"})
+_KINDS = frozenset({"intent", "outcome", "refused", "reused", "tool"})
 _STARTED = "%Y%m%dT%H%M%S%f"
 _NAME = re.compile(r"(?P<started>\d{8}T\d{12})-(?P<run>.+?)(?:-(?P<number>\d{4}))?\.jsonl")
 _LAST_NUMBER = 9_999

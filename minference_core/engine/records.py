@@ -4,6 +4,7 @@ The journal's records: what is written down of a request, its sending and its an
     {"kind": "intent",  "lineage_id", "request_key", "attempt", … what is sent, and where}
     {"kind": "outcome", "lineage_id", "request_key", "attempt", "status", "body", "error", …}
     {"kind": "refused", … an intent and an outcome in one: it was never sent}
+    {"kind": "reused",  … an intent and an outcome in one: another's answer, "from" says whose; never sent}
     {"kind": "tool",    "lineage_id", "request_key", "attempt", "tool_call_id", … what a tool gave that the
                         request's answer called}
 
@@ -15,7 +16,9 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
+from uuid import UUID
 
+from minference_core import ids
 from minference_core.engine.asked import Sendable
 from minference_core.engine.ledger import Takings
 from minference_core.engine.limits import Lane
@@ -23,7 +26,18 @@ from minference_core.engine.transport import HttpReply
 from minference_core.errors import ErrorClass, TimedOut, TransportError, Unreadable
 from minference_core.providers import SIMULATOR, endpoint
 
-__all__ = ["body_text", "in_budgets", "intent", "outcome", "refusal", "shown", "tool_run", "with_spent"]
+__all__ = [
+    "body_text",
+    "exchange_id",
+    "in_budgets",
+    "intent",
+    "outcome",
+    "refusal",
+    "reused",
+    "shown",
+    "tool_run",
+    "with_spent",
+]
 
 Record = dict[str, Any]
 
@@ -98,6 +112,35 @@ def refusal(
     """A request that was not sent, and why."""
     written = intent(request, lane, 0, at, run_id)
     return {**written, "kind": "refused", **_result(at, error=error, error_message=message)}
+
+
+def reused(
+    request: Sendable, lane: Lane, attempt: int, found: Mapping[str, Any], at: datetime, run_id: str
+) -> Record:
+    """
+    An answer that another request of the same key was given.
+
+    Args:
+        found: Its `status`, `body`, `provider_request_id`, `simulated`, and `from`: the `partition`,
+            `run_id`, `lineage_id` and `attempt` that asked for it.
+    """
+    return {
+        **intent(request, lane, attempt, at, run_id),
+        "kind": "reused",
+        "from": found["from"],
+        **_result(
+            at,
+            status=found["status"],
+            body=found["body"],
+            provider_request_id=found["provider_request_id"],
+            simulated=found["simulated"],
+        ),
+    }
+
+
+def exchange_id(lineage: UUID, request_key: UUID, attempt: int) -> UUID:
+    """The name of an attempt that was made, for ever."""
+    return ids.prefixed_uuid(lineage, "exchange", request_key, attempt)
 
 
 def tool_run(request: Sendable, attempt: int, run: Mapping[str, Any], run_id: str) -> Record:

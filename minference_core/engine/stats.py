@@ -13,7 +13,7 @@ from minference_core.engine.metrics import Look, Pace, Reserved, Timeline, limit
 from minference_core.engine.telemetry import Telemetry, telemetry
 from minference_core.errors import ErrorClass
 from minference_core.requests import Meaning, Weight, price
-from minference_core.threads import TokenUsage
+from minference_core.threads import OwnPrice, TokenUsage
 
 __all__ = ["Progress", "RunReport", "RunStats"]
 
@@ -58,6 +58,7 @@ class RunReport:
         tool_failures: Of these, the ones that gave an error.
         sent: Requests this run put on the wire, retries included.
         skipped: Conversations that needed nothing sent.
+        shared: Answers that this run took over from other conversations.
         failures: Conversations that ended early, by error class.
         limit_share: By client, the part of its tightest limit that was used while it was in use.
         undone: Conversations that a stop left unfinished.
@@ -84,6 +85,7 @@ class RunReport:
     stopped: bool
     undone: int
     timeline: Timeline = field(default_factory=lambda: Timeline(0.0))
+    shared: int = 0
 
 
 @dataclass(slots=True)
@@ -118,6 +120,7 @@ class RunStats:
     done: int = 0
     complete: int = 0
     skipped: int = 0
+    shared: int = 0
     replies: int = 0
     sent: int = 0
     retries: int = 0
@@ -254,6 +257,7 @@ class RunStats:
             stopped=stopped,
             undone=self.total - self.done,
             timeline=self.timeline,
+            shared=self.shared,
         )
 
     def _use(self, lane: Lane) -> _LaneUse:

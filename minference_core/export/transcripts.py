@@ -110,7 +110,7 @@ def _row(source: SpecSource, given: Conversation, steps: Iterator[Step], spec: T
         "partition_key": source.partition.key,
         "thread_key": given.thread_key,
         "sample": given.sample,
-        "generation": given.generation,
+        "generation": given.generation if last is None else last.request.conversation.generation,
         "lineage_id": str(thread.lineage_id),
         "thread_id": str(thread.id),
         "client": thread.llm_config.client,

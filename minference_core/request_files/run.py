@@ -7,7 +7,7 @@ refused is taken up by the same command and pays for nothing twice.
 
 import asyncio
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Set
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import BinaryIO
@@ -31,14 +31,14 @@ from minference_core.engine import (
     opened_books,
     telemetry,
 )
-from minference_core.errors import ConfigError
+from minference_core.errors import ConfigError, ErrorClass
 from minference_core.providers import PROVIDERS
 from minference_core.request_files.endpoints import CHAT, MESSAGES, Address, client_of, locate
 from minference_core.request_files.lines import BadLine, Line, count_lines, read_lines
 from minference_core.request_files.output import Output, bad_line, result_line
 from minference_core.request_files.report import FileReport, Tally
 from minference_core.request_files.request import FileRequest
-from minference_core.request_files.resume import check_files, journal_folder, resume
+from minference_core.request_files.resume import Again, check_files, journal_folder, resume
 
 __all__ = ["guess_client", "run_request_file"]
 
@@ -62,6 +62,7 @@ async def run_request_file(
     simulated: bool = False,
     ledger: Ledger | None = None,
     spending: Spending = _NO_BUDGET,
+    retry_errors: Set[ErrorClass] | None = None,
     stop: asyncio.Event | None = None,
     on_progress: Callable[[Progress], None] = lambda _: None,
 ) -> FileReport:
@@ -83,6 +84,7 @@ async def run_request_file(
         simulated: Whether nobody real answers there; recorded with every attempt.
         ledger: What this run shares with others of limits and budgets; nothing when left out.
         spending: What it may spend.
+        retry_errors: Of the lines that failed, the only ones that are asked again, settled or not.
         stop: When set, nothing more is sent, what is in flight is waited for, and the run ends.
         on_progress: Called twice a second on the event loop: keep it short.
 
@@ -102,7 +104,8 @@ async def run_request_file(
         journal = await open_for_the_run.enter_async_context(Journal(journal_folder(target), run_id))
         history = await asyncio.to_thread(History, journal_folder(target))
         tally.stats.total = await asyncio.to_thread(count_lines, file)
-        await asyncio.to_thread(resume, file, target, history, address, tally, source.name)
+        again = Again(retry_errors)
+        await asyncio.to_thread(resume, file, target, history, address, tally, source.name, again)
         output = open_for_the_run.enter_context(Output(target))
         transport = await open_for_the_run.enter_async_context(Transport(timeout_s=timeout_s))
         width = min(limits.max_in_flight or max_in_flight, max(1, tally.stats.total))
@@ -115,7 +118,7 @@ async def run_request_file(
             lane, transport, journal, history, tally.stats, Admission(gate, purse, spending),
             run_id=run_id, stop=stop, max_attempts=max_attempts,
         )  # fmt: skip
-        asker = _Asker(engine, history, output, tally, address, source.name)
+        asker = _Asker(engine, history, output, tally, address, source.name, again)
         lines, workers = read_lines(file, address), Workers(stop)
         for _ in range(width):
             workers.add(engine, asker.ask_all(lines, stop))
@@ -181,7 +184,14 @@ class _Asker:
     """Takes lines, asks the engine, writes down what comes of them."""
 
     def __init__(
-        self, engine: Engine, history: History, output: Output, tally: Tally, address: Address, name: str
+        self,
+        engine: Engine,
+        history: History,
+        output: Output,
+        tally: Tally,
+        address: Address,
+        name: str,
+        again: Again,
     ) -> None:
         self._engine = engine
         self._history = history
@@ -189,6 +199,7 @@ class _Asker:
         self._tally = tally
         self._address = address
         self._name = name
+        self._again = again
 
     async def ask_all(self, lines: Iterator[Line | BadLine], stop: asyncio.Event) -> None:
         for line in lines:  # shared: each is taken by exactly one worker
@@ -205,7 +216,8 @@ class _Asker:
             await asyncio.sleep(0)  # not every line waits for something, yet signals must be seen
 
     async def _ask(self, request: FileRequest) -> None:
-        if self._history.is_settled(request):
+        is_settled = self._history.is_settled(request) and request.key not in self._again.lines
+        if is_settled or request.key in self._again.left:
             return  # it is in the output already
         attempt, meaning = await self._engine.ask(request)
         self._output.write(result_line(request, attempt, meaning))
