@@ -11,10 +11,13 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
+
+import orjson
 
 __all__ = [
     "canonical_json",
@@ -28,6 +31,8 @@ __all__ = [
     "version_id",
 ]
 
+_ALIKE = frozenset({str, int, bool, type(None), UUID})
+_TEXT = frozenset({str})
 _VERSION_8 = 0x8 << 76
 _VARIANT = 0b10 << 62
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -41,7 +46,31 @@ def canonical_json(value: object) -> bytes:
         ValueError: A number is NaN or infinite, which JSON cannot say.
         TypeError: Something in `value` is not JSON.
     """
+    if _is_spelt_alike(value):
+        with suppress(TypeError):  # orjson's: half of a surrogate pair, an integer of more than 64 bits
+            return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
     return _CANONICAL.encode(value).encode("utf-8", "surrogatepass")
+
+
+def _is_spelt_alike(value: object) -> bool:
+    """
+    Whether orjson, five times as fast, writes it byte for byte as Python's own encoder does.
+
+    Not of fractions (1e16 is 1e+16), nor of what one of them refuses or has a form of its own for: of these
+    only types are let through that are known to be alike, and no subclasses.
+    """
+    if isinstance(value, dict):
+        if type(value) is not dict or not _TEXT.issuperset(map(type, value)):
+            return False
+        inside: Iterable[object] = value.values()
+    elif type(value) is list or type(value) is tuple:
+        inside = value
+    else:
+        return type(value) in _ALIKE
+    for inner in inside:  # noqa: SIM110 (a generator would take as long again, and this is run for every id)
+        if type(inner) not in _ALIKE and not _is_spelt_alike(inner):
+            return False
+    return True
 
 
 def lineage_id(birth: datetime, *names: str | int) -> UUID:

@@ -11,6 +11,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from minference_core import ids
 from minference_core.conversations.retry import end_of
 from minference_core.conversations.reuse import NO_REUSE, Reuse
 from minference_core.conversations.sharing import Sharing
@@ -122,7 +123,7 @@ class _Planner:
         for spec_row, conversation in read_conversations(self.source):
             row, ahead = self._planned(spec_row, conversation)
             self.sums.add(row, ahead)
-            yield {**row, "file": spec_row.file, "row": spec_row.row}
+            yield {**row, "file": spec_row.file, "row": spec_row.row, "spec_hash": spec_row.hash}
 
     def _planned(
         self, spec_row: SpecRow, conversation: Conversation | None
@@ -160,13 +161,18 @@ class _Planner:
 
 
 def _first_request(first: Step, last: Step, ahead: Estimate) -> dict[str, Any]:
+    sent, wire = first.request.conversation, first.request.wire
     return {
         "generation": last.request.conversation.generation,
         "request_key": str(first.request.key),
-        "url_path": first.request.wire.path,
+        "in_thread_id": str(sent.thread.id),
+        "url_path": wire.path,
+        "headers": ids.json_text(dict(wire.headers)) if wire.headers else None,
         "body": first.request.body.decode(),
+        "turn": sent.turn,
         "turns": last.after.turn + len(last.after.upcoming),
         "estimated_prompt_tokens": ahead.prompt_tokens,
+        "most_prompt_tokens": ahead.most_prompt_tokens if last is first else None,
         "max_output_tokens": ahead.max_output_tokens,
         "cost_low_usd": ahead.cost_low_usd,
         "cost_high_usd": ahead.cost_high_usd,

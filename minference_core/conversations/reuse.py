@@ -98,7 +98,7 @@ class Pool:
 
     def may_share(self, request: PreparedRequest) -> bool:
         """Whether another conversation begins, or began, with the same request."""
-        return request.thread.lineage_id in self._lineages
+        return request.name[0] in self._lineages
 
     def find(self, key: UUID) -> dict[str, Any] | None:
         """An answer to the request, as its journal had it, and where it is from."""
@@ -123,7 +123,7 @@ class Pool:
                 "body": attempt.body,
                 "provider_request_id": attempt.provider_request_id,
                 "simulated": simulated,
-                "from": self._origin(request.thread.lineage_id, attempt.number, self._run_id),
+                "from": self._origin(request.name[0], attempt.number, self._run_id),
             },
         )
 

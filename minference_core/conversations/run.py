@@ -10,12 +10,13 @@ import logging
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID
 
 from minference_core.conversations.kept import KEPT, NEVER_ASKED, keep, read_branches
+from minference_core.conversations.planned import Planned, planned_conversations
 from minference_core.conversations.reuse import NO_REUSE, Answers, Pool, Reuse
 from minference_core.conversations.table import only_failures, planned_from, read_requests
 from minference_core.conversations.tool_runs import Tools
@@ -41,9 +42,18 @@ from minference_core.engine import (
     write_metrics,
 )
 from minference_core.errors import ErrorClass, PlanOutdated, Unsupported
-from minference_core.requests import Answer, Step, known_results, prepare
+from minference_core.requests import (
+    Answer,
+    Attempt,
+    Meaning,
+    PlannedRequest,
+    PreparedRequest,
+    Step,
+    known_results,
+    prepare,
+)
 from minference_core.specs import SpecSource, read_conversations
-from minference_core.threads import Conversation, next_request
+from minference_core.threads import Conversation, Verdict, next_request
 
 __all__ = ["run_conversations"]
 
@@ -110,8 +120,8 @@ async def run_conversations(
         )
         stats.total = clients.total()
         if unasked >= KEPT:
-            rest = _stream(source, requests, None, lambda state: state in KEPT)
-            await asyncio.to_thread(keep, rest, journal, history, stats, findings.note)
+            rest = _kept(source, requests)
+            await asyncio.to_thread(keep, rest, journal, history, stats, findings.note_step)
         key = source.partition.key
         pool = await asyncio.to_thread(Pool, reuse, requests, history, key, run_id)
         open_for_the_run.callback(pool.close)
@@ -128,7 +138,7 @@ async def run_conversations(
             tools = Tools(engine, book, run_id, tool_timeout_s)
             answers = Answers(engine, lane, book, history, stats, pool, run_id)
             holder = _Holder(answers, tools, history, stats, findings, stop)
-            stream = _stream(source, requests, client, lambda state: state not in unasked)
+            stream = planned_conversations(source, requests, client, unasked=unasked)
             for _ in range(width):
                 workers.add(engine, holder.hold_all(stream))
         await workers.finish(lambda: on_progress(stats.progress()))
@@ -164,23 +174,15 @@ async def _measured(
         await asyncio.to_thread(telemetry.flush)
 
 
-def _stream(
-    source: SpecSource, requests: Path, client: str | None, chosen: Callable[[str], bool]
-) -> Iterator[Conversation]:
-    """
-    Conversations in the table's order, a few in memory at a time.
-
-    Args:
-        client: Whose; None for all clients'.
-        chosen: Whether those of a state are meant.
-    """
-    rows = read_requests(requests, ["client", "state", "thread_id"])
+def _kept(source: SpecSource, requests: Path) -> Iterator[Conversation]:
+    """The conversations that a run of some failures leaves as they are."""
+    rows = read_requests(requests, ["state", "thread_id"])
     for row, (_, conversation) in zip(rows, read_conversations(source), strict=True):
         if row["thread_id"] != (str(conversation.thread.id) if conversation else None):
             raise PlanOutdated(
                 f"{source.folder} changed while it was being asked: materialize requests again"
             )
-        if conversation is not None and client in (None, row["client"]) and chosen(row["state"]):
+        if conversation is not None and row["state"] in KEPT:
             yield conversation
 
 
@@ -190,9 +192,21 @@ class _Findings:
 
     found: dict[tuple[UUID, UUID], tuple[ErrorClass, str | None]] = field(default_factory=dict)
 
-    def note(self, step: Step) -> None:
+    def note(self, request: PreparedRequest, verdict: Verdict | None) -> None:
+        if verdict is not None and verdict.error is not None:
+            self.found[request.name] = (verdict.error, verdict.message)
+
+    def note_step(self, step: Step) -> None:
         if step.error is not None and step.reply_message is not None:
             self.found[step.request.name] = (step.error, step.message)
+
+
+@dataclass(slots=True)
+class _Held:
+    """What has come of a conversation so far."""
+
+    replies: int = 0
+    asked: bool = False  # whether anything was sent for it
 
 
 class _Holder:
@@ -214,46 +228,60 @@ class _Holder:
         self._findings = findings
         self._stop = stop
 
-    async def hold_all(self, stream: Iterator[Conversation]) -> None:
-        for conversation in stream:  # shared: each is taken by exactly one worker
+    async def hold_all(self, stream: Iterator[Planned]) -> None:
+        for planned in stream:  # shared: each is taken by exactly one worker
             if self._stop.is_set():
                 return
             try:
-                await self._hold(conversation)
+                await self._hold(planned)
             except Draining:
                 return
-            read_branches(conversation, self._history, self._findings.note)
+            if planned.is_amended:
+                read_branches(planned.begun(), self._history, self._findings.note_step)
             await asyncio.sleep(0)  # a replay never waits for anything, yet progress and signals must be seen
 
-    async def _hold(self, conversation: Conversation) -> None:
-        now, replies, asked = conversation, 0, False
-        step: Step | None = None
-        while (ready := next_request(now, at=datetime.now(UTC))) is not None:
-            try:
-                request = prepare(ready)
-            except Unsupported as exc:
-                if step is None:
-                    raise
-                step = step.ended_by(exc)
-                self._findings.note(step)
-                now = step.after
-                break
-            attempt, meaning = self._history.settled(request), None
-            if attempt is None:
-                attempt, meaning, sent = await self._answers.to(request)
-                asked |= sent
+    async def _hold(self, planned: Planned) -> None:
+        """Hold a conversation to its end; one that is over with its first reply is never made."""
+        request: PreparedRequest = planned.request
+        more_turns, held = planned.request.more_turns, _Held()
+        while True:
+            attempt, meaning = await self._answered(request, held)
             answer = Answer.of(request, attempt, meaning)
+            ending = answer.ending(more_turns=more_turns)
+            if ending is not None:
+                self._findings.note(request, ending.verdict)
+                held.replies += ending.verdict is not None
+                self._settle(held, ending.failed)
+                return
+            if isinstance(request, PlannedRequest):
+                answer = replace(answer, request=planned.own_request())
             step = answer.step(await self._tools.run(answer, known_results(answer, self._history)))
-            self._findings.note(step)
-            replies += step.reply_message is not None
-            now = step.after
-        self._settle(now, replies=replies, asked=asked)
+            held.replies += step.reply_message is not None
+            ready = next_request(step.after, at=datetime.now(UTC))
+            try:
+                following = None if ready is None else prepare(ready)
+            except Unsupported as exc:
+                step, following = step.ended_by(exc), None
+            self._findings.note_step(step)
+            if following is None:
+                self._settle(held, step.after.failed)
+                return
+            request, more_turns = following, bool(following.conversation.upcoming)
 
-    def _settle(self, conversation: Conversation, *, replies: int, asked: bool) -> None:
+    async def _answered(self, request: PreparedRequest, held: "_Held") -> tuple[Attempt, Meaning | None]:
+        """The answer to a request: the one on record, or else the one that is asked for, read already."""
+        attempt = self._history.settled(request)
+        if attempt is not None:
+            return attempt, None
+        given = await self._answers.to(request)
+        held.asked |= given.sent
+        return given.attempt, given.meaning
+
+    def _settle(self, held: "_Held", failed: ErrorClass | None) -> None:
         self._stats.done += 1
-        self._stats.replies += replies
-        self._stats.skipped += not asked
-        if conversation.failed is None:
+        self._stats.replies += held.replies
+        self._stats.skipped += not held.asked
+        if failed is None:
             self._stats.complete += 1
         else:
-            self._stats.failures[conversation.failed] += 1
+            self._stats.failures[failed] += 1

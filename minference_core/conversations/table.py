@@ -5,14 +5,15 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from minference_core.errors import DiskError, NotMadeYet
-from minference_core.parquet import write_rows
+from minference_core.parquet import rows_of, write_rows
 
 __all__ = ["REQUESTS", "only_failures", "planned_from", "read_requests", "write_requests"]
 
-_ROWS_AT_A_TIME = 2_000
+_ROWS_AT_A_TIME = 500
 
 REQUESTS = pa.schema(
     [
@@ -22,12 +23,16 @@ REQUESTS = pa.schema(
         ("generation", pa.int32()),
         ("lineage_id", pa.string()),
         ("thread_id", pa.string()),
+        ("in_thread_id", pa.string()),
         ("client", pa.string()),
         ("model", pa.string()),
         ("url_path", pa.string()),
+        ("headers", pa.string()),
         ("body", pa.string()),
+        ("turn", pa.int32()),
         ("turns", pa.int32()),
         ("estimated_prompt_tokens", pa.int64()),
+        ("most_prompt_tokens", pa.int64()),
         ("max_output_tokens", pa.int64()),
         ("cost_low_usd", pa.decimal128(18, 9)),
         ("cost_high_usd", pa.decimal128(18, 9)),
@@ -35,12 +40,13 @@ REQUESTS = pa.schema(
         ("reason", pa.string()),
         ("file", pa.string()),
         ("row", pa.int64()),
+        ("spec_hash", pa.string()),
     ]
 )
 
 
-_FINGERPRINT = b"minference.specs"
 _ONLY_FAILURES = b"minference.only_failures"
+_FINGERPRINT = b"minference.specs.2"  # the number is the columns': an older table is one of someone else's
 
 
 def write_requests(
@@ -84,8 +90,18 @@ def _said(path: Path) -> dict[bytes, bytes]:
     return pq.read_schema(path).metadata or {}
 
 
-def read_requests(path: Path, columns: list[str]) -> Iterator[dict[str, Any]]:
-    """Some columns of every row, in order, a few thousand in memory at a time."""
+def read_requests(path: Path, columns: list[str], *, client: str | None = None) -> Iterator[dict[str, Any]]:
+    """
+    Some columns of every row, in order, a few hundred in memory at a time.
+
+    Args:
+        client: Only of the rows that are to be sent to it.
+    """
     with pq.ParquetFile(path) as file:
         for batch in file.iter_batches(batch_size=_ROWS_AT_A_TIME, columns=columns):
-            yield from batch.to_pylist()
+            yield from rows_of(batch if client is None else batch.filter(_sent_to(client, batch)))
+
+
+def _sent_to(client: str, batch: pa.RecordBatch) -> pa.BooleanArray:
+    is_valid = pc.not_equal(batch.column("state"), "invalid")
+    return pc.and_(pc.equal(batch.column("client"), client), is_valid)

@@ -38,7 +38,7 @@ class Tools:
 
         with self._engine.uninterrupted():
             return await run_calls(
-                answer.sent.thread, reply, verdict, timeout_s=self._timeout_s, known=known, note=note
+                answer.request.thread, reply, verdict, timeout_s=self._timeout_s, known=known, note=note
             )
 
 

@@ -14,6 +14,7 @@ No key is ever in one.
 import base64
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 from uuid import UUID
@@ -208,6 +209,7 @@ def _without_key(body: str, status: int, lane: Lane) -> str:
     return body.replace(secret, "[key]") if status >= 400 and len(secret) >= _SHORTEST_SECRET else body
 
 
+@lru_cache(maxsize=256)
 def shown(url: str) -> str:
     """A URL without its user and query parts, either of which may hold a secret."""
     parts = urlsplit(url)

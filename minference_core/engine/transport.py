@@ -80,7 +80,7 @@ class Transport:
             raise TransportError(f"{_host(url)}: {str(exc) or type(exc).__name__}") from exc
         except ValueError as exc:  # pyreqwest's, for a header that is not ASCII; the body is lost with it
             raise Unreadable(f"{_host(url)}: the answer's headers are not text") from exc
-        return HttpReply(response.status_code, response.headers, content)
+        return HttpReply(response.status_code, _by_name(response.headers), content)
 
 
 def _request(url: str, headers: Mapping[str, str], body: bytes) -> httpx.Request:
@@ -89,6 +89,11 @@ def _request(url: str, headers: Mapping[str, str], body: bytes) -> httpx.Request
     except (httpx.InvalidURL, ValueError):
         # Neither the URL nor the key is quoted, nor chained: both would end up in a log.
         raise TransportError("no request can be made of this base URL and key") from None
+
+
+def _by_name(headers: httpx.Headers) -> dict[str, str]:
+    """A plain dict: httpx's own goes through all headers for each one that is asked for."""
+    return dict(headers.items())
 
 
 @lru_cache(maxsize=64)

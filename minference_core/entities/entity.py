@@ -198,7 +198,9 @@ class Entity(BaseModel, Versioned):
         said = {
             name: _said(self, name, value)
             for name, default in _content_fields(type(self))
-            if name not in self.beside_the_content and not same(value := self.__dict__[name], default)
+            if (value := self.__dict__[name]) is not default
+            and name not in self.beside_the_content
+            and not same(value, default)
         }
         if self._warmth is None:
             _set(self, "_record", said)
@@ -278,9 +280,18 @@ class Entity(BaseModel, Versioned):
 
     def restamped(self, at: datetime) -> Self:
         """The same version with another `created_at`, which is no part of it."""
-        twin = type(self).cold(**{**self._fields(), "created_at": at})
-        _set(twin, "_id", self._id)
-        _set(twin, "_record", self._record)
+        twin = type(self).__new__(type(self))
+        _set(twin, "__dict__", {**self.__dict__, "created_at": at})
+        _set(twin, "__pydantic_fields_set__", set(self.model_fields_set))
+        _set(twin, "__pydantic_extra__", None)
+        _set(twin, "__pydantic_private__", None)
+        for name, value in (
+            ("_warmth", None),
+            ("_kept_by", None),
+            ("_id", self._id),
+            ("_record", self._record),
+        ):
+            _set(twin, name, value)
         return twin
 
     def fork(self, force: bool = False, **changes: Any) -> Self:  # noqa: FBT001, FBT002 (the original's call)

@@ -5,10 +5,11 @@ What a config alone can get wrong is `threads/settings.py`; here is what takes t
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from minference_core.errors import Unsupported
-from minference_core.threads import Api, ChatThread, ResponseFormat, Tool, settings
+from minference_core.threads import Api, ChatThread, LLMConfig, ResponseFormat, Tool, settings
 from minference_core.threads.capabilities import Capabilities
 from minference_core.threads.tool_forms import arguments_schema
 from minference_core.tools import StructuredTool
@@ -39,14 +40,18 @@ def check(thread: ChatThread) -> Asked:
     Raises:
         Unsupported: It cannot; the message names the field and the remedy.
     """
-    config = thread.llm_config
-    settings.check_settings(config.__dict__)
-    if config.model is None:
-        raise Unsupported("model", "none is given", "name one")
+    asked = _of_version(thread.llm_config) if thread.llm_config.is_cold else _of(thread.llm_config)
     if not thread.history and thread.new_message is None and not thread.new_images:
         raise Unsupported("new_message", "nothing has been said that could be answered", "set it")
     _check_format(thread)
     _check_tools(thread)
+    return asked
+
+
+def _of(config: LLMConfig) -> Asked:
+    settings.check_settings(config.__dict__)
+    if config.model is None:
+        raise Unsupported("model", "none is given", "name one")
     takes = settings.takes(config.__dict__)
     others = {name: getattr(config, name) for name in ("seed", "frequency_penalty", "presence_penalty")}
     return Asked(
@@ -55,6 +60,12 @@ def check(thread: ChatThread) -> Asked:
         effort=settings.effort_asked(config.__dict__),
         takes=takes,
     )
+
+
+@lru_cache(maxsize=256)
+def _of_version(config: LLMConfig) -> Asked:
+    """The same of a version, which never changes."""
+    return _of(config)
 
 
 def api_of(thread: ChatThread) -> Api:

@@ -6,6 +6,7 @@ No client, no key, no waiting, no logging: sending is `engine/transport.py`.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Protocol
 
 from minference_core.threads import ChatThread, Reply
@@ -89,6 +90,7 @@ def merged(body: JsonObject, extra: Mapping[str, Any] | None, *, deep: tuple[str
 _TAILS = ("/chat/completions", "/responses", "/messages")
 
 
+@lru_cache(maxsize=256)
 def endpoint(base_url: str, path: str) -> str:
     """
     Where a path of the API is under a base URL that may already hold some or all of it.

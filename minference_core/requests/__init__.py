@@ -3,11 +3,13 @@
 from minference_core.requests.estimate import Estimate, estimate
 from minference_core.requests.outcome import Attempt, Meaning, interpret
 from minference_core.requests.outputs import ProcessedOutput, RawOutput, json_object_of, raw_result
+from minference_core.requests.planned import PlannedRequest
 from minference_core.requests.prepare import PreparedRequest, prepare
 from minference_core.requests.price import OWN_PRICE_ID, PRICE_ID, Price, price
 from minference_core.requests.record import ConversationRecord, ExchangeRecord
 from minference_core.requests.replay import (
     Answer,
+    Ending,
     RecordedResult,
     Records,
     Step,
@@ -30,9 +32,11 @@ __all__ = [
     "Answer",
     "Attempt",
     "ConversationRecord",
+    "Ending",
     "Estimate",
     "ExchangeRecord",
     "Meaning",
+    "PlannedRequest",
     "PreparedRequest",
     "Price",
     "ProcessedOutput",

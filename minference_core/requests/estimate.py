@@ -11,7 +11,7 @@ from decimal import Decimal
 
 from minference_core.requests.prepare import PreparedRequest
 from minference_core.requests.price import price
-from minference_core.requests.tokens import Counter, estimate_prompt_tokens, max_output_tokens, token_counter
+from minference_core.requests.tokens import Counter, token_counter, weigh
 from minference_core.threads import ChatThread, ResponseFormat, TokenUsage
 
 __all__ = ["Estimate", "estimate"]
@@ -25,8 +25,8 @@ class Estimate:
     """
     Tokens and dollars of what is still to be sent.
 
-    `prompt_tokens` and `max_output_tokens` are the next request's; everything else is the whole
-    conversation's. Dollars are None when the price is unknown.
+    `prompt_tokens`, `max_output_tokens` and `most_prompt_tokens` are the next request's; everything else is
+    the whole conversation's. Dollars are None when the price is unknown.
 
     Attributes:
         requests: At least this many are sent.
@@ -37,6 +37,7 @@ class Estimate:
 
     prompt_tokens: int
     max_output_tokens: int
+    most_prompt_tokens: int
     requests: int
     all_prompt_tokens: int
     all_output_tokens: int
@@ -48,8 +49,8 @@ class Estimate:
 def estimate(request: PreparedRequest, counter: Counter | None = None) -> Estimate:
     """Estimate the conversation from its next request on."""
     count = counter or token_counter()
-    first = estimate_prompt_tokens(request.wire.body, count)
-    output = max_output_tokens(request.wire.body)
+    weight = weigh(request.wire.body, count)
+    first, output = weight.prompt, weight.output
     said = [count([message.content]) for message in request.conversation.upcoming]
     now = request.conversation
     fewest, most = _replies(now.thread, step=now.step, repairs=now.repairs)
@@ -60,6 +61,7 @@ def estimate(request: PreparedRequest, counter: Counter | None = None) -> Estima
     return Estimate(
         prompt_tokens=first,
         max_output_tokens=output,
+        most_prompt_tokens=weight.most_prompt,
         requests=len(low),
         all_prompt_tokens=sum(low),
         all_output_tokens=output * len(high),

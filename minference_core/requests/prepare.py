@@ -87,7 +87,8 @@ class PreparedRequest:
         if meaning.reply is None:
             return meaning
         offered = [tool.name for tool in self.thread.offered_tools]
-        return replace(meaning, reply=with_embedded_calls(meaning.reply, offered))
+        reply = with_embedded_calls(meaning.reply, offered)
+        return meaning if reply is meaning.reply else replace(meaning, reply=reply)
 
 
 def prepare(conversation: Conversation) -> PreparedRequest:

@@ -6,14 +6,16 @@ owner's, and where a table has a model but not all that was billed, the rest wou
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import ROUND_HALF_UP, Decimal
 from functools import lru_cache
 from importlib.metadata import version
+from operator import attrgetter
+from typing import Any
 
 import genai_prices
-from genai_prices.types import PriceCalculation
+from genai_prices.types import PriceCalculation, TieredPrices
 
 from minference_core.threads import OwnPrice, TokenUsage
 
@@ -34,6 +36,18 @@ _BILLED_APART = (
     ("audio_tokens", "output_audio_tokens", "output_audio_mtok"),
     ("cache_creation_1h_tokens", "cache_write_1h_tokens", "cache_write_1h_mtok"),
 )
+# All that is counted, in proportions that leave room in each whole for one more of any of its parts.
+_PROBED = {
+    "prompt_tokens": 10,
+    "cached_tokens": 1,
+    "cache_creation_tokens": 3,
+    "cache_creation_1h_tokens": 1,
+    "prompt_audio_tokens": 1,
+    "completion_tokens": 10,
+    "reasoning_tokens": 1,
+    "audio_tokens": 1,
+}
+_counts_of = attrgetter(*_PROBED)
 _LIST_TIERS = frozenset({None, "auto", "default", "standard"})
 # The other tiers by the table's words for them, where those are not {"service_tier": …}.
 _TIERS: Mapping[tuple[str, str], Mapping[str, str]] = {
@@ -68,11 +82,85 @@ def price(client: str, model: str | None, usage: TokenUsage, own: Mapping[str, O
         return Price(own[model].of(usage).quantize(_NANODOLLAR, ROUND_HALF_UP), OWN_PRICE_ID)
     if client not in _PROVIDERS or model is None or usage.prompt_tokens is None:
         return _UNKNOWN
-    return _price(client, model, replace(usage, provider_cost_usd=None))
+    counts = tuple(count or 0 for count in _counts_of(usage))
+    if not _are_consistent(*counts):
+        return _looked_up(client, model, usage)
+    tariff = _tariff(client, model, usage.service_tier, tuple(map(bool, counts)))
+    if tariff is None:
+        return _looked_up(client, model, usage)
+    for start, rates in tariff:
+        if counts[0] > start or not start:
+            usd = sum((rate * count for rate, count in zip(rates, counts, strict=True) if count), Decimal(0))
+            return Price(usd.quantize(_NANODOLLAR, ROUND_HALF_UP), PRICE_ID)
+    return _UNKNOWN
 
 
-@lru_cache(maxsize=65_536)
-def _price(client: str, model: str, usage: TokenUsage) -> Price:
+def _are_consistent(
+    prompt: int, cached: int, created: int, created_1h: int, heard: int, completion: int, reasoned: int,
+    spoken: int,
+) -> bool:  # fmt: skip
+    """Whether all parts are surely within their wholes: only then does each have a price of its own."""
+    return cached + created + heard <= prompt and created_1h <= created and reasoned + spoken <= completion
+
+
+_Rates = tuple[Decimal, ...]  # what one more of each count costs
+
+
+@lru_cache(maxsize=1_024)
+def _tariff(
+    client: str, model: str, service_tier: str | None, billed: tuple[bool, ...]
+) -> tuple[tuple[int, _Rates], ...] | None:
+    """
+    The rates of prompts of more than so many tokens, the longest first, asked of the table once: to look up
+    each answer's price there takes longer than all else that becomes of it.
+
+    Args:
+        billed: Of which counts there are any.
+
+    Returns:
+        None where the price is not simply so much a token; nothing where it is not known.
+    """
+    asked: dict[str, Any] = {
+        name: parts for (name, parts), has_any in zip(_PROBED.items(), billed, strict=True) if has_any
+    }
+    found = _found(client, model, TokenUsage(**asked, service_tier=service_tier))
+    if found is None:
+        return ()
+    prices = vars(found.model_price).values()
+    starts = {tier.start for price in prices if isinstance(price, TieredPrices) for tier in price.tiers}
+    steps = []
+    for start in sorted({0, *starts}, reverse=True):
+        counts = {name: parts * (start // 10 + 1) for name, parts in asked.items()}
+        if (rates := _rates(client, model, service_tier, counts)) is None:
+            return None
+        steps.append((start, rates))
+    return tuple(steps)
+
+
+def _rates(client: str, model: str, service_tier: str | None, counts: Mapping[str, Any]) -> _Rates | None:
+    """What the table adds for one more of each count; None if that is not all there is to the price."""
+    base = _found(client, model, TokenUsage(**counts, service_tier=service_tier))
+    more = [
+        _found(client, model, TokenUsage(**{**counts, name: counts[name] + 1}, service_tier=service_tier))
+        if name in counts
+        else base
+        for name in _PROBED
+    ]
+    if base is None or None in more:
+        return None
+    rates = tuple(found.total_price - base.total_price for found in more if found is not None)
+    whole = sum((rate * counts.get(name, 0) for name, rate in zip(_PROBED, rates, strict=True)), Decimal(0))
+    return rates if whole == base.total_price else None
+
+
+def _looked_up(client: str, model: str, usage: TokenUsage) -> Price:
+    found = _found(client, model, usage)
+    if found is None:
+        return _UNKNOWN
+    return Price(found.total_price.quantize(_NANODOLLAR, ROUND_HALF_UP), PRICE_ID)
+
+
+def _found(client: str, model: str, usage: TokenUsage) -> PriceCalculation | None:
     now = datetime.now(UTC)
     tier = _tier(client, usage.service_tier)
     try:
@@ -80,10 +168,8 @@ def _price(client: str, model: str, usage: TokenUsage) -> Price:
             _billed(usage), model, provider_id=client, genai_request_timestamp=now, price_context=tier
         )
     except (LookupError, ValueError):  # no such model, or counts that contradict each other
-        return _UNKNOWN
-    if not (_has_every_price(found, usage) and _has_tier(found, tier, now)):
-        return _UNKNOWN
-    return Price(found.total_price.quantize(_NANODOLLAR, ROUND_HALF_UP), PRICE_ID)
+        return None
+    return found if _has_every_price(found, usage) and _has_tier(found, tier, now) else None
 
 
 def _billed(usage: TokenUsage) -> genai_prices.Usage:

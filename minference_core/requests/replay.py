@@ -14,12 +14,13 @@ from minference_core.threads import (
     ToolResult,
     Verdict,
     apply,
+    ends_with,
     judge,
     next_request,
     results_without_running,
 )
 
-__all__ = ["Answer", "RecordedResult", "Records", "Step", "known_results", "replay", "stamped"]
+__all__ = ["Answer", "Ending", "RecordedResult", "Records", "Step", "known_results", "replay", "stamped"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,18 +80,30 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
+class Ending:
+    """
+    How a conversation ended with an answer.
+
+    Attributes:
+        failed: Why it ended early; None where it is complete.
+        verdict: Of its last reply; None where none came.
+    """
+
+    failed: ErrorClass | None
+    verdict: Verdict | None
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """
     An attempt that settled a request, read.
 
     Attributes:
-        sent: The conversation that was sent, with the time it really was.
         verdict: Of its reply; None where it holds none.
     """
 
     request: PreparedRequest
     attempt: Attempt
-    sent: Conversation
     meaning: Meaning
     verdict: Verdict | None
 
@@ -100,10 +113,30 @@ class Answer:
         Args:
             meaning: What the attempt says, where it has been read already.
         """
-        sent = stamped(request.conversation, attempt.first_sent_at)
         meaning = meaning or request.interpret(attempt)
-        verdict = None if meaning.reply is None else judge(sent.thread, meaning.reply)
-        return cls(request, attempt, sent, meaning, verdict)
+        verdict = None if meaning.reply is None else judge(request.thread, meaning.reply)
+        return cls(request, attempt, meaning, verdict)
+
+    @property
+    def sent(self) -> Conversation:
+        """The conversation that was sent, with the time it really was."""
+        return stamped(self.request.conversation, self.attempt.first_sent_at)
+
+    def ending(self, *, more_turns: bool) -> "Ending | None":
+        """
+        How the conversation ends, where it can be told that it does: without the versions that say so.
+
+        Args:
+            more_turns: Whether the user has more to say.
+        """
+        reply, verdict = self.meaning.reply, self.verdict
+        if reply is None or verdict is None:
+            return Ending(self.meaning.error, None)
+        if not ends_with(self.request.conversation, reply, verdict):
+            return None
+        if verdict.error is None and more_turns:
+            return None
+        return Ending(verdict.error, verdict)
 
     def step(self, results: Sequence[ToolResult] = ()) -> Step:
         """
@@ -112,12 +145,12 @@ class Answer:
         Args:
             results: What the calls of the reply gave, in their order.
         """
-        meaning, verdict = self.meaning, self.verdict
+        meaning, verdict, sent = self.meaning, self.verdict, self.sent
         if meaning.reply is None or verdict is None:
-            failed = replace(self.sent, failed=meaning.error)
+            failed = replace(sent, failed=meaning.error)
             return Step(self.request, self.attempt, failed, meaning.error, meaning.message, meaning)
         after = apply(
-            self.sent,
+            sent,
             meaning.reply,
             at=self.attempt.finished_at,
             results=results,
@@ -126,9 +159,9 @@ class Answer:
         )
         error, message = verdict.error, verdict.message
         if error is None and after.failed is not None:
-            most = self.sent.thread.max_steps
+            most = sent.thread.max_steps
             error, message = after.failed, f"not at its end after max_steps={most} replies: raise it"
-        said = after.thread.history[len(self.sent.thread.history)]
+        said = after.thread.history[len(sent.thread.history)]
         return Step(self.request, self.attempt, after, error, message, meaning, verdict.json_object, said)
 
 
@@ -184,7 +217,7 @@ def _all_results(answer: Answer, records: Records) -> list[ToolResult] | None:
     if reply is None or verdict is None or not reply.tool_calls:
         return []
     known = known_results(answer, records)
-    settled = results_without_running(answer.sent.thread, reply, verdict)
+    settled = results_without_running(answer.request.thread, reply, verdict)
     found = [
         result or known.get(call.call_id) for call, result in zip(reply.tool_calls, settled, strict=True)
     ]

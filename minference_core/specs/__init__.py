@@ -4,7 +4,16 @@ from minference_core.specs.amendments import NO_AMENDMENTS, Amendment, Amendment
 from minference_core.specs.columns import CONFIG_COLUMNS, SPEC_COLUMNS, ThreadSpec
 from minference_core.specs.conversations import ConversationMaker, read_conversations
 from minference_core.specs.generations import Generations
-from minference_core.specs.reader import RowProblem, SpecReport, SpecRow, inspect_specs, read_rows
+from minference_core.specs.reader import (
+    RowProblem,
+    RowReader,
+    SpecCells,
+    SpecReport,
+    SpecRow,
+    inspect_specs,
+    read_cells,
+    read_rows,
+)
 from minference_core.specs.source import EPOCH, Partition, SpecDefaults, SpecSource, spec_files
 from minference_core.specs.tools import ToolSet, tools_of
 
@@ -19,6 +28,8 @@ __all__ = [
     "Generations",
     "Partition",
     "RowProblem",
+    "RowReader",
+    "SpecCells",
     "SpecDefaults",
     "SpecReport",
     "SpecRow",
@@ -26,6 +37,7 @@ __all__ = [
     "ThreadSpec",
     "ToolSet",
     "inspect_specs",
+    "read_cells",
     "read_conversations",
     "read_rows",
     "spec_files",

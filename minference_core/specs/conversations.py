@@ -9,6 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
+import orjson
+
 from minference_core import ids
 from minference_core.entities import Entity
 from minference_core.specs.amendments import Amendment
@@ -61,6 +63,34 @@ class ConversationMaker:
 
     def conversations(self, spec: ThreadSpec) -> Iterator[Conversation]:
         """One conversation per sample, as given and as amended since: nothing said yet."""
+        fields, upcoming = self._given(spec)
+        for sample in range(spec.samples):
+            yield self._conversation(spec, sample, fields, upcoming)
+
+    def conversation(self, spec: ThreadSpec, sample: int) -> Conversation:
+        """One of them."""
+        return self._conversation(spec, sample, *self._given(spec))
+
+    def _conversation(
+        self, spec: ThreadSpec, sample: int, fields: Mapping[str, Any], upcoming: tuple[ChatMessage, ...]
+    ) -> Conversation:
+        thread = ChatThread.cold(
+            lineage_id=self._lineage("thread", spec.thread_key, sample),
+            created_at=self._partition.instant,
+            **fields,
+        )
+        given = Conversation(
+            thread_key=spec.thread_key,
+            sample=sample,
+            generation=self._generation,
+            thread=thread,
+            upcoming=upcoming,
+        )
+        amendments = self._amendments.of(spec.thread_key, sample)
+        return self._amended(given, amendments, fields) if amendments else given
+
+    def _given(self, spec: ThreadSpec) -> tuple[dict[str, Any], tuple[ChatMessage, ...]]:
+        """What a thread of the spec is given to begin with, and what the user will say in it."""
         called = {call.id: call.name for message in spec.messages or () for call in message.tool_calls or ()}
         said = [
             self._message(spec, n, **_said(message, called)) for n, message in enumerate(spec.messages or ())
@@ -74,7 +104,8 @@ class ConversationMaker:
         )
         # A history that waits for an answer is answered first.
         first = upcoming[0] if upcoming and not (said and said[-1].role != MessageRole.assistant) else None
-        fields: dict[str, Any] = {
+        return {
+            "llm_config": self._config({name: getattr(spec, name) for name in CONFIG_COLUMNS}),
             "system_prompt": self._prompt(spec.system_prompt),
             "forced_output": self._output(spec),
             "tools": [self._tool(name) for name in spec.tools or ()],
@@ -84,24 +115,7 @@ class ConversationMaker:
             "max_steps": spec.max_steps,
             "max_repairs": spec.max_repairs,
             "name": spec.thread_key,
-        }
-        config = self._config({name: getattr(spec, name) for name in CONFIG_COLUMNS})
-        for sample in range(spec.samples):
-            thread = ChatThread.cold(
-                lineage_id=self._lineage("thread", spec.thread_key, sample),
-                created_at=self._partition.instant,
-                llm_config=config,
-                **fields,
-            )
-            given = Conversation(
-                thread_key=spec.thread_key,
-                sample=sample,
-                generation=self._generation,
-                thread=thread,
-                upcoming=upcoming,
-            )
-            amendments = self._amendments.of(spec.thread_key, sample)
-            yield self._amended(given, amendments, {**fields, "llm_config": config}) if amendments else given
+        }, upcoming
 
     def _amended(
         self, given: Conversation, amendments: Sequence[Amendment], fields: Mapping[str, Any]
@@ -163,7 +177,7 @@ class ConversationMaker:
 
     def _share(self, kind: type[E], fields: Mapping[str, Any]) -> E:
         """The one entity of this content in the partition; its lineage follows from the content."""
-        key = (kind, ids.canonical_json(fields))
+        key = (kind, _spelt(fields))
         if key not in self._shared:
             lineage = self._lineage(kind.entity_kind, str(ids.hash_uuid(kind.entity_kind, dict(fields))))
             self._shared[key] = kind.cold(lineage_id=lineage, created_at=self._partition.instant, **fields)
@@ -171,6 +185,14 @@ class ConversationMaker:
 
     def _lineage(self, *names: str | int) -> Any:
         return ids.lineage_id(self._partition.instant, self._partition.dataset, self._partition.key, *names)
+
+
+def _spelt(fields: Mapping[str, Any]) -> bytes:
+    """The same for the same fields."""
+    try:
+        return orjson.dumps(dict(fields))
+    except TypeError:
+        return ids.canonical_json(fields)
 
 
 def _said(message: SpecMessage, called: Mapping[str, str]) -> dict[str, Any]:

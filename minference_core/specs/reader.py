@@ -3,25 +3,42 @@ Spec files to rows, streaming: a bad row is a row with a problem, a bad file is 
 """
 
 import difflib
+from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass
+from hashlib import blake2b
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import ValidationError
 
 from minference_core.errors import SpecError
+from minference_core.parquet import rows_of
 from minference_core.specs.columns import META_PREFIX, SPEC_COLUMNS, ThreadSpec, explain
 from minference_core.specs.source import SpecSource, spec_files
 from minference_core.specs.tools import ToolSet
 from minference_core.tools import StructuredTool
 
-__all__ = ["RowProblem", "SpecReport", "SpecRow", "inspect_specs", "read_rows"]
+__all__ = [
+    "RowProblem",
+    "RowReader",
+    "SpecCells",
+    "SpecReport",
+    "SpecRow",
+    "inspect_specs",
+    "read_cells",
+    "read_rows",
+]
 
 _ROWS_AT_A_TIME = 1_000
 _UNREADABLE = "\0unreadable"  # no Parquet column is called that
+_UNIQUE = "(keys are unique in a partition: rename one, or use samples to ask the same thing again)"
+_FEWEST_SLOTS = 1_024
+# What a row says, and how often; all else is how it is asked.
+_SAID = frozenset({"thread_key", "prompt", "user_turns", "messages", "images", "system_prompt", "samples"})
 # Defaults that are meant for the default client's model, and would be another's undoing.
 _OF_THE_CLIENT = frozenset(
     {"model", "temperature", "top_p", "seed", "stop", "reasoning_effort", "extra_body", "api"}
@@ -51,6 +68,34 @@ class SpecRow:
     row: int
     spec: ThreadSpec | None
     problem: RowProblem | None = None
+    hash: str = ""  # of its cells
+
+
+class SpecCells(NamedTuple):
+    """One row as it is in its file, not looked at yet; `row` counts from 1."""
+
+    file: str
+    row: int
+    cells: dict[str, Any]
+
+    @property
+    def hash(self) -> str:
+        """The same while the row says the same."""
+        return blake2b(_as_bytes(self.cells), digest_size=16).hexdigest()
+
+    def asked_alike(self) -> bytes:
+        """The same for rows that differ in nothing but their key and what is said in them."""
+        return _as_bytes(
+            {
+                name: value
+                for name, value in self.cells.items()
+                if value is not None and name not in _SAID and not name.startswith(META_PREFIX)
+            }
+        )
+
+
+def _as_bytes(cells: dict[str, Any]) -> bytes:
+    return orjson.dumps(cells, default=repr)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,13 +117,27 @@ def read_rows(source: SpecSource) -> Iterator[SpecRow]:
         SpecError: The folder is missing or empty, or a file is unreadable, empty, or has a column
             nobody knows; the message names the file.
     """
-    defaults = source.defaults.model_dump(exclude_none=True, exclude={"tools_module"})
-    tools = source.tools
-    taken: dict[str, str] = {}
+    reader, taken = RowReader(source), _KeysTaken(source)
+    for cells in read_cells(source):
+        row = reader.read(cells)
+        if row.spec is not None and (earlier := taken.take(row.spec.thread_key, cells)) is not None:
+            row = _bad(
+                cells, f"column thread_key is {row.spec.thread_key!r}: already used in {earlier} {_UNIQUE}"
+            )
+        yield row
+
+
+def read_cells(source: SpecSource) -> Iterator[SpecCells]:
+    """
+    The same, as it is in the files.
+
+    Raises:
+        SpecError: As `read_rows`.
+    """
     for path in spec_files(source.folder):
         with _opened(path) as file:
-            for row, record in enumerate(_records(path, file), start=1):
-                yield _row(path.name, row, record, defaults, taken, tools)
+            for row, cells in enumerate(_records(path, file), start=1):
+                yield SpecCells(path.name, row, cells)
 
 
 def inspect_specs(source: SpecSource) -> SpecReport:
@@ -149,7 +208,7 @@ def _with_times_as_text(batch: pa.RecordBatch) -> pa.RecordBatch:
 def _cells(batch: pa.RecordBatch) -> list[dict[str, Any]]:
     """The rows as Python values; one that cannot be is its key, if that can be read, and the reason."""
     try:
-        return list(batch.to_pylist())
+        return list(rows_of(batch))
     except (ValueError, OverflowError):
         return [_row_by_itself(batch.slice(row, 1)) for row in range(batch.num_rows)]
 
@@ -164,43 +223,103 @@ def _row_by_itself(batch: pa.RecordBatch) -> dict[str, Any]:
     return cells
 
 
-def _row(
-    file: str,
-    row: int,
-    record: dict[str, Any],
-    defaults: dict[str, Any],
-    taken: dict[str, str],
-    tools: ToolSet,
-) -> SpecRow:
-    given = {name: value for name, value in record.items() if value is not None and value != []}
-    meta = {name: given.pop(name) for name in list(given) if name.startswith(META_PREFIX)}
-    key = given.get("thread_key")
+class RowReader:
+    """Makes specs of rows, each by itself: that keys are unique is `read_rows`'s to see to."""
 
-    def bad(reason: str) -> SpecRow:
-        return SpecRow(file, row, None, RowProblem(file, row, None if key is None else str(key), reason))
+    def __init__(self, source: SpecSource) -> None:
+        self._defaults = source.defaults.model_dump(exclude_none=True, exclude={"tools_module"})
+        self._tools = source.tools
 
-    if _UNREADABLE in given:
-        return bad(given[_UNREADABLE])
-    if given.get("client", defaults.get("client")) != defaults.get("client"):
-        defaults = {name: value for name, value in defaults.items() if name not in _OF_THE_CLIENT}
-    if given.get("response_format", defaults.get("response_format")) != defaults.get("response_format"):
-        defaults = {name: value for name, value in defaults.items() if name not in _OF_THE_FORMAT}
-    for own, other in (("forced_output", "output_schema"), ("output_schema", "forced_output")):
-        if own in given:
-            defaults = {name: value for name, value in defaults.items() if name != other}
-    try:
-        spec = ThreadSpec.model_validate({**defaults, **given, "meta": meta})
-    except ValidationError as exc:
-        return bad(explain(exc))
-    if (problem := _tool_problem(spec, tools)) is not None:
-        return bad(problem)
-    if spec.thread_key in taken:
-        return bad(
-            f"column thread_key is {spec.thread_key!r}: already used in {taken[spec.thread_key]} "
-            f"(keys are unique in a partition: rename one, or use samples to ask the same thing again)"
-        )
-    taken[spec.thread_key] = f"{file} row {row}"
-    return SpecRow(file, row, spec)
+    def read(self, cells: SpecCells) -> SpecRow:
+        """The spec that a row is, or why it is none."""
+        given = {name: value for name, value in cells.cells.items() if value is not None and value != []}
+        meta = {name: given.pop(name) for name in list(given) if name.startswith(META_PREFIX)}
+        if _UNREADABLE in given:
+            return _bad(cells, given[_UNREADABLE])
+        try:
+            spec = ThreadSpec.model_validate({**self._defaults_for(given), **given, "meta": meta})
+        except ValidationError as exc:
+            return _bad(cells, explain(exc))
+        if (problem := _tool_problem(spec, self._tools)) is not None:
+            return _bad(cells, problem)
+        return SpecRow(cells.file, cells.row, spec, hash=cells.hash)
+
+    def _defaults_for(self, given: dict[str, Any]) -> dict[str, Any]:
+        """Without those that are meant for another client, format or output than the row's own."""
+        defaults = self._defaults
+        if given.get("client", defaults.get("client")) != defaults.get("client"):
+            defaults = {name: value for name, value in defaults.items() if name not in _OF_THE_CLIENT}
+        if given.get("response_format", defaults.get("response_format")) != defaults.get("response_format"):
+            defaults = {name: value for name, value in defaults.items() if name not in _OF_THE_FORMAT}
+        for own, other in (("forced_output", "output_schema"), ("output_schema", "forced_output")):
+            if own in given:
+                defaults = {name: value for name, value in defaults.items() if name != other}
+        return defaults
+
+
+def _bad(cells: SpecCells, reason: str) -> SpecRow:
+    key = cells.cells.get("thread_key")
+    problem = RowProblem(cells.file, cells.row, None if key in (None, []) else str(key), reason)
+    return SpecRow(cells.file, cells.row, None, problem, cells.hash)
+
+
+class _KeysTaken:
+    """
+    The keys of the rows so far, in 16 to 32 bytes each: a partition may have millions.
+
+    Which row has which is found out once one comes twice.
+    """
+
+    def __init__(self, source: SpecSource) -> None:
+        self._source = source
+        self._slots = array("Q", bytes(8 * _FEWEST_SLOTS))  # open addressing; 0 is a free one
+        self._taken = 0
+        self._rows: dict[str, str] | None = None
+
+    def take(self, key: str, cells: SpecCells) -> str | None:
+        """Note a row's key; where it was used before, if it was."""
+        if self._rows is None:
+            if not self._is_known(key):
+                return None
+            self._rows = self._rows_before(cells)
+        if (earlier := self._rows.get(key)) is None:
+            self._rows[key] = f"{cells.file} row {cells.row}"
+        return earlier
+
+    def _is_known(self, key: str) -> bool:
+        """Whether a key, or in a case in millions of millions another of its hash, was noted; notes it."""
+        mark = int.from_bytes(blake2b(key.encode("utf-8", "surrogatepass"), digest_size=8).digest()) or 1
+        at = self._place(mark)
+        if self._slots[at]:
+            return True
+        self._slots[at] = mark
+        self._taken += 1
+        if 2 * self._taken > len(self._slots):
+            self._grow()
+        return False
+
+    def _place(self, mark: int) -> int:
+        """Where a mark is, or would be."""
+        slots, last = self._slots, len(self._slots) - 1
+        at = mark & last
+        while slots[at] not in (0, mark):
+            at = (at + 1) & last
+        return at
+
+    def _grow(self) -> None:
+        marks, self._slots = self._slots, array("Q", bytes(16 * len(self._slots)))
+        for mark in filter(None, marks):
+            self._slots[self._place(mark)] = mark
+
+    def _rows_before(self, cells: SpecCells) -> dict[str, str]:
+        reader = RowReader(self._source)
+        rows: dict[str, str] = {}
+        for earlier in read_cells(self._source):
+            if (earlier.file, earlier.row) == (cells.file, cells.row):
+                break
+            if (spec := reader.read(earlier).spec) is not None:
+                rows.setdefault(spec.thread_key, f"{earlier.file} row {earlier.row}")
+        return rows
 
 
 def _tool_problem(spec: ThreadSpec, tools: ToolSet) -> str | None:

@@ -25,7 +25,7 @@ from minference_core.threads.outputs import GeneratedJsonObject, usage_of
 from minference_core.threads.own_price import OwnPrice
 from minference_core.threads.reply import FinishReason, Reply, TokenUsage, ToolCall
 from minference_core.threads.thread import ChatThread, Tool
-from minference_core.threads.turns import Conversation, apply, has_news, next_request
+from minference_core.threads.turns import Conversation, apply, ends_with, has_news, next_request
 
 __all__ = [
     "Api",
@@ -56,6 +56,7 @@ __all__ = [
     "Verdict",
     "apply",
     "check_call",
+    "ends_with",
     "failed_call",
     "has_news",
     "is_cut_off",

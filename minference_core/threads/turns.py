@@ -14,13 +14,13 @@ from uuid import UUID
 
 from minference_core.errors import ErrorClass
 from minference_core.threads.config import ResponseFormat
-from minference_core.threads.judging import ToolResult, Verdict, is_cut_off, judge
+from minference_core.threads.judging import ToolResult, Verdict, is_cut_off, judge, results_without_running
 from minference_core.threads.messages import ChatMessage, MessageRole
 from minference_core.threads.new_messages import complaint, first_said, reply_message, result_message
 from minference_core.threads.reply import Reply
 from minference_core.threads.thread import ChatThread
 
-__all__ = ["Conversation", "apply", "has_news", "next_request"]
+__all__ = ["Conversation", "apply", "ends_with", "has_news", "next_request"]
 
 # Formats that ask for JSON or for one call: the model can be told that its reply is not that.
 _MENDABLE = frozenset(ResponseFormat) - {ResponseFormat.text, ResponseFormat.auto_tools}
@@ -149,6 +149,24 @@ def apply(
     if mends and not (answers and thread.offered_tools):
         changes["history"].append(complaint(thread, said, verdict, at=at))
     return _onward(conversation, thread.evolve(at=at, **changes), reply, verdict, mends=mends)
+
+
+def ends_with(conversation: Conversation, reply: Reply, verdict: Verdict) -> bool:
+    """
+    Whether the turn is certainly over with a reply to it, and no tool is to be run: seen without making the
+    version that says so.
+    """
+    if _can_mend(conversation, verdict):
+        return False
+    thread = conversation.thread
+    if None in results_without_running(thread, reply, verdict):
+        return False
+    if verdict.error is not None:
+        return True
+    is_workflow = (
+        thread.llm_config.response_format == ResponseFormat.workflow
+    )  # the next version's step decides
+    return not is_workflow and not _wants_more(thread, reply)
 
 
 def _onward(

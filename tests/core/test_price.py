@@ -1,9 +1,13 @@
 """What an answer cost: all of what was billed, at the price of its tier, or nothing that would be a guess."""
 
-from decimal import Decimal
+from datetime import UTC, datetime
+from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
+import genai_prices
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from minference_core.requests import PRICE_ID, price
 from minference_core.threads import TokenUsage
@@ -174,3 +178,44 @@ def test_what_the_provider_says_that_it_cost_is_not_the_list_price() -> None:
 
     assert dollars("openai", "gpt-4.1-mini", **usage, provider_cost_usd=Decimal(7)) == Decimal("0.0004")
     assert dollars("vllm", "m", **usage, provider_cost_usd=Decimal(7)) is None
+
+
+COUNTS = st.integers(0, 40) | st.integers(0, 600_000)
+
+
+@given(
+    st.sampled_from(
+        [
+            ("openai", "gpt-4.1-mini"),
+            ("openai", "gpt-5.4"),
+            ("anthropic", "claude-sonnet-4-5"),
+            ("openrouter", "google/gemini-2.5-pro"),
+        ]
+    ),
+    st.tuples(COUNTS, COUNTS, COUNTS, COUNTS),
+)
+def test_every_price_is_the_tables_own_long_prompts_included(
+    served: tuple[str, str], counts: tuple[int, int, int, int]
+) -> None:
+    new, cached, written, completion = counts
+    client, model = served
+    usage = TokenUsage(
+        prompt_tokens=new + cached + written,
+        cached_tokens=cached,
+        cache_creation_tokens=written,
+        completion_tokens=completion,
+    )
+
+    table = genai_prices.calc_price(
+        genai_prices.Usage(
+            input_tokens=new + cached + written,
+            cache_read_tokens=cached,
+            cache_write_tokens=written,
+            output_tokens=completion,
+        ),
+        model,
+        provider_id=client,
+        genai_request_timestamp=datetime.now(UTC),
+    )
+
+    assert price(client, model, usage).usd == table.total_price.quantize(Decimal("1e-9"), ROUND_HALF_UP)
