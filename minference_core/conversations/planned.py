@@ -55,6 +55,16 @@ class Planned:
             raise self.specs.outdated()
         return begun
 
+    def own_request(self) -> PreparedRequest:
+        """
+        Its first request, of the conversation itself.
+
+        Raises:
+            PlanOutdated: It is another than was planned.
+        """
+        begun = self.begun()
+        return prepare(begun) if self.is_amended else self.request.of(begun)
+
 
 def planned_conversations(
     source: SpecSource, requests: Path, client: str, *, unasked: Set[str]
