@@ -18,7 +18,7 @@ import orjson
 from minference_core.conversations.table import read_requests
 from minference_core.errors import PlanOutdated
 from minference_core.providers import Provider, WireRequest, provider_of
-from minference_core.requests import PlannedRequest, Weight, prepare
+from minference_core.requests import PlannedRequest, PreparedRequest, Weight, prepare
 from minference_core.specs import ConversationMaker, RowReader, SpecCells, SpecSource, read_cells
 from minference_core.threads import Conversation, next_request
 
