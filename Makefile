@@ -1,10 +1,10 @@
 # The project's front door; `make help` lists what there is.
-.PHONY: help install run test check ui bench
+.PHONY: help install run test check ui bench bench-rivals
 PYTHON ?= python3.11
 BIN := .venv/bin
 
 help:     ## Show this list
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
 
 install: .venv/installed  ## Set up everything in .venv
 
@@ -35,3 +35,8 @@ bench: install  ## Speed and memory, each as a ratio within one run
 	$(BIN)/python benchmarks/engine_memory.py
 	$(BIN)/python benchmarks/pipeline_memory.py
 	$(BIN)/python benchmarks/versions.py
+	$(BIN)/python benchmarks/limits_used.py
+
+bench-rivals: install  ## The same work by other engines, each in its own environment
+	$(BIN)/python benchmarks/rivals/setup.py
+	$(BIN)/python benchmarks/rivals/compare.py

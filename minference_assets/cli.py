@@ -84,6 +84,14 @@ _whether_to_simulate = click.option(
 @cli.command()
 @_selection
 @click.option("--fresh", is_flag=True, help="Ask for everything again; earlier answers are kept.")
+@click.option(
+    "--retry-errors",
+    metavar="CLASSES",
+    help="Ask again only what ended so: timeout,rate_limit and the like, or all.",
+)
+@click.option("--client", default="", help="With --retry-errors: whom to ask instead; needs --model.")
+@click.option("--model", default="", help="With --retry-errors: which model to ask instead.")
+@click.option("--max-tokens", type=click.IntRange(1), help="With --retry-errors: the most tokens of a reply.")
 @_whether_to_simulate
 def run(
     dataset: str | None,
@@ -92,6 +100,10 @@ def run(
     last: str | None,
     *,
     fresh: bool,
+    retry_errors: str | None,
+    client: str,
+    model: str,
+    max_tokens: int | None,
     simulate: "Simulate",
 ) -> None:
     """
@@ -100,15 +112,28 @@ def run(
     Without a DATASET all of them, without a PARTITION all that have thread specs.
     """
     from minference_assets import console, session, settings
+    from minference_assets.retries import RetryConfig, nothing_to_retry
 
+    config = RetryConfig(
+        retry_errors=retry_errors.split(",") if retry_errors else [],
+        client=client,
+        model=model,
+        max_tokens=max_tokens,
+    )
+    retry = config.retry()
+    if retry and fresh:
+        raise click.UsageError("--fresh asks for everything again, --retry-errors for failures: choose one")
     screen = console.open_console()
     with session.opened(screen) as opened:
         chosen = _chosen(opened, dataset, partitions, first, last)
         with session.simulated(screen, simulate) as simulator:
             if fresh:
                 _begin_again(opened, chosen)
-            outcomes = opened.run(chosen)
+            outcomes = opened.run(chosen, plan_config=config.model_dump() if retry else None)
     console.show_outcomes(screen, outcomes)
+    retried = opened.watch.retries
+    if retry and retried and not any(report.chosen for report in retried):
+        raise click.UsageError(nothing_to_retry(retry.classes, retried))
     console.show_summary(screen, opened.watch)
     answered = _all_answered(screen, opened)
     _show_where(screen, opened, chosen)
@@ -201,38 +226,49 @@ def lineage(version: UUID) -> None:
 @click.option("--port", default=8900, show_default=True, help="0 takes any free port.")
 @click.option("--rpm", type=click.IntRange(1), help="Requests a minute; more are refused with 429.")
 @click.option("--tpm", type=click.IntRange(1), help="Tokens a minute; more are refused with 429.")
+@click.option("--input-tpm", type=click.IntRange(1), help="Uncached input tokens a minute, at Anthropic.")
+@click.option("--output-tpm", type=click.IntRange(1), help="Output tokens a minute, at Anthropic.")
+@click.option("--settle", is_flag=True, help="Set --tpm off against what an answer did use.")
+@click.option("--slots", type=click.IntRange(1), help="Requests worked on at once; the others wait in line.")
+@click.option("--overload-after", type=click.IntRange(0), help="How many may wait; more get 503 or 529.")
 @click.option("--latency-ms", type=float, default=0.0, show_default=True, help="How long an answer takes.")
 @click.option("--latency-jitter", type=float, default=0.0, help="By which fraction that varies.")
 @click.option("--fault", "faults", multiple=True, metavar="NAME=PROBABILITY", help="For example 500=0.01.")
+@click.option(
+    "--storm", "storms", multiple=True, metavar="NAME=LENGTH/PERIOD[@START]", help="For example 429=10s/60s."
+)
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--log", type=click.Path(path_type=Path), help="A file that gets one line for each request.")
+@click.option(
+    "--delivered", type=click.Path(path_type=Path), help="Likewise for each 200 that went out whole."
+)
 def simulate(
     host: str,
     port: int,
     rpm: int | None,
     tpm: int | None,
-    latency_ms: float,
-    latency_jitter: float,
+    input_tpm: int | None,
+    output_tpm: int | None,
     faults: tuple[str, ...],
-    seed: int,
-    log: Path | None,
+    storms: tuple[str, ...],
+    **given: Any,
 ) -> None:
     """A local server that speaks OpenAI's and Anthropic's words, with limits and faults."""
     import asyncio
 
-    from minference_core.simulator import SimulatorSettings, parse_fault
+    from minference_core.simulator import SimulatorSettings, parse_fault, parse_storm
 
     try:
         settings = SimulatorSettings(
             host=host,
             port=port,
-            seed=seed,
-            latency_ms=latency_ms,
-            latency_jitter=latency_jitter,
             requests_per_minute=rpm,
             tokens_per_minute=tpm,
+            input_tokens_per_minute=input_tpm,
+            output_tokens_per_minute=output_tpm,
             faults=dict(parse_fault(fault) for fault in faults),
-            log=log,
+            storms=[parse_storm(storm) for storm in storms],
+            **given,
         )
     except ValueError as error:
         raise click.UsageError(str(error)) from None

@@ -85,6 +85,7 @@ _MEANINGS: Mapping[str, str] = {
     "response_format": "text, json_object, structured_output and so on.",
     "result": "What a tool gave, as JSON; in its rows only.",
     "row": "The row of the spec file, from 1.",
+    "reused_from": "The exchange, in the store, whose answer was taken over; empty when it was sent.",
     "run_id": "The run that sent it.",
     "sample": "Which of the row's independent conversations, from 0.",
     "samples": "How many independent conversations to hold for this row.",

@@ -15,11 +15,11 @@ from rich.table import Table
 
 from minference_assets import settings
 from minference_assets.checks import ANSWER_CAME
-from minference_assets.metadata import dollars, duration, percent, plan_cost, progress_line
+from minference_assets.metadata import classes, dollars, duration, percent, plan_cost, progress_line
 from minference_assets.resources import Providers
 from minference_assets.runs import Outcome
-from minference_core.conversations import Plan
-from minference_core.engine import LANE_STOPPERS, SETTLED, RunReport
+from minference_core.conversations import Plan, RetryReport
+from minference_core.engine import LANE_STOPPERS, SETTLED, Counts, Histogram, RunReport
 from minference_core.engine import Progress as Standing
 from minference_core.errors import ErrorClass
 from minference_core.specs import SpecReport
@@ -53,6 +53,7 @@ class Watch:
         self.simulated = False
         self.plans: dict[tuple[str, str], Plan] = {}
         self.reports: dict[tuple[str, str], RunReport] = {}
+        self.retries: list[RetryReport] = []
 
     def __enter__(self) -> Self:
         self.simulated = settings.simulator() is not None
@@ -75,6 +76,9 @@ class Watch:
             )
         if len(report.invalid) > 5:
             self._console.print(f"{dataset} {key}: and {len(report.invalid) - 5} more rows are left out")
+
+    def retried(self, dataset: str, key: str, report: RetryReport) -> None:
+        self.retries.append(report)
 
     def planned(self, dataset: str, key: str, plan: Plan) -> None:
         self.plans[dataset, key] = self._unshown[dataset, key] = plan
@@ -105,6 +109,14 @@ class Watch:
         if not self._unshown:
             return
         self._console.print(_plan_table(self._unshown))
+        for (dataset, key), plan in self._unshown.items():
+            if plan.shared:
+                self._console.print(
+                    f"{dataset} {key}: {plan.shared} conversations ask the same as another and share "
+                    f"its answer (reuse: rows in its defs.yaml asks each)."
+                )
+            if plan.left:
+                self._console.print(f"{dataset} {key}: {plan.left} were never asked, and are not now.")
         # Of a mere plan, with nothing configured, the run would be the simulator's.
         if sending or settings.configured_providers():
             for text in _missing_keys(self._unshown.values()):
@@ -120,10 +132,11 @@ class Watch:
 
     def _said(self, progress: Standing) -> str:
         left = "" if progress.eta_s is None else f", {duration(progress.eta_s)} left"
-        failed = f"[red]{progress.failed} failed[/red], " if progress.failed else ""
+        failed = f"[red]{classes(progress.failures)}[/red], " if progress.failed else ""
+        retried = f"{progress.retried} retried, " if progress.retried else ""
         share = "" if progress.limit_share is None else f"{percent(progress.limit_share)} of the limit, "
         return (
-            f"{failed}{progress.requests_per_s:.0f} req/s, {progress.tokens_per_s:,.0f} tok/s, "
+            f"{failed}{retried}{progress.requests_per_s:.0f} req/s, {progress.tokens_per_s:,.0f} tok/s, "
             f"{share}{dollars(progress.cost_usd, simulated=self.simulated)}{left}"
         )
 
@@ -221,7 +234,13 @@ def _facts(reports: Sequence[RunReport], *, simulated: bool) -> Iterable[tuple[s
         "attempts",
         f"{_sum(reports, 'sent')} sent by this run, {_sum(reports, 'retries')} of them retries",
     )
-    yield "reused", f"{_sum(reports, 'skipped')} threads needed nothing sent"
+    attempts = _attempts(reports)
+    if attempts.latency.count:
+        yield "429s", f"{attempts.rate_limited:,}"
+        yield "latency", _latency(attempts.latency)
+    shared = _sum(reports, "shared")
+    taken = f", {shared} answers taken over from others" if shared else ""
+    yield "reused", f"{_sum(reports, 'skipped')} threads needed nothing sent{taken}"
     yield "failures", ", ".join(f"{n} {name}" for name, n in failures.most_common()) or "none"
     if undone := _sum(reports, "undone"):
         yield "unfinished", f"{undone} threads"
@@ -233,6 +252,20 @@ def _facts(reports: Sequence[RunReport], *, simulated: bool) -> Iterable[tuple[s
     limit = ", ".join(f"{client} {percent(share)}" for client, share in sorted(shares.items()))
     yield "limit used", limit or "no limit was in use"
     yield "time asking", duration(sum(report.seconds for report in reports))
+
+
+def _attempts(reports: Sequence[RunReport]) -> Counts:
+    """What was sent by all of them, added up."""
+    found = Counts()
+    for report in reports:
+        found.absorb(report.timeline.total())
+    return found
+
+
+def _latency(latency: Histogram) -> str:
+    """In this many seconds half of the attempts ended, and all but the slowest hundredth."""
+    p50, p99 = latency.percentile(50) or 0.0, latency.percentile(99) or 0.0
+    return f"p50 {p50:.2f} s, p99 {p99:.2f} s"
 
 
 def _sum(reports: Sequence[RunReport], name: str) -> int:

@@ -7,7 +7,8 @@ from decimal import Decimal
 
 import dagster as dg
 
-from minference_core.engine import LaneLimits
+from minference_core.conversations import Scope
+from minference_core.engine import Caps, LaneLimits
 from minference_core.specs import SpecDefaults
 
 __all__ = ["Dataset", "checked_name"]
@@ -38,8 +39,10 @@ class Dataset:
     max_in_flight: int = 64
     tool_timeout_s: float | None = None
     budget_usd: Decimal | None = None  # of one partition's plan, at its highest cost
+    caps: Caps = field(default_factory=Caps)  # what runs may really spend
     allow_unknown_price: bool = False  # whether a budget may be held although some of it has no price
     transcripts: bool = True
+    reuse: Scope = Scope.PARTITION
 
     def key(self, asset: str) -> dg.AssetKey:
         return dg.AssetKey([self.name, asset])

@@ -12,15 +12,18 @@ from decimal import Decimal
 
 import dagster as dg
 
-from minference_core.conversations import Plan
-from minference_core.engine import Progress, RunReport
+from minference_assets import chart
+from minference_core.conversations import Plan, RetryReport
+from minference_core.engine import Progress, RunReport, Timeline, limit_share
 from minference_core.export import TranscriptReport
 from minference_core.lineage import VersionReport
 from minference_core.specs import SpecReport
 from minference_core.store import FoldReport
 
 __all__ = [
+    "Metadata",
     "answers_metadata",
+    "classes",
     "dollars",
     "duration",
     "percent",
@@ -28,6 +31,7 @@ __all__ = [
     "plan_metadata",
     "progress_line",
     "progress_metadata",
+    "retry_metadata",
     "specs_metadata",
     "table",
     "transcripts_metadata",
@@ -129,6 +133,8 @@ def plan_metadata(plan: Plan) -> Metadata:
             "new": plan.new,
             "answered": plan.answered,
             "failed": plan.failed,
+            "left": plan.left or None,
+            "shared": plan.shared or None,
             "invalid": plan.invalid,
             "prompt_tokens": plan.prompt_tokens,
             "max_output_tokens": plan.max_output_tokens,
@@ -143,14 +149,24 @@ def plan_metadata(plan: Plan) -> Metadata:
     )
 
 
+def retry_metadata(report: RetryReport) -> Metadata:
+    return _present(
+        {
+            "asked_again": report.chosen,
+            "had_failed": table({"class": name, "threads": n} for name, n in report.ends.items()),
+            "not_asked_again": table({"reason": why, "threads": n} for why, n in report.refused.items()),
+        }
+    )
+
+
 def progress_line(progress: Progress, *, simulated: bool) -> str:
     """One line of a log: what a person who waits wants to know."""
     left = "" if progress.eta_s is None else f", about {duration(progress.eta_s)} left"
     share = "" if progress.limit_share is None else f", {percent(progress.limit_share)} of the limit"
-    failed = f", {progress.failed} failed ({_classes(progress.failures)})" if progress.failed else ""
+    failed = f", {progress.failed} failed ({classes(progress.failures)})" if progress.failed else ""
     return (
         f"{progress.done} of {progress.total} threads{failed}, {progress.in_flight} in flight, "
-        f"{progress.retried} retried, {progress.requests_per_s:.1f} requests/s, "
+        f"{progress.retried} retried, {_limited(progress)}{progress.requests_per_s:.1f} requests/s, "
         f"{progress.tokens_per_s:,.0f} tokens/s{share}, "
         f"{dollars(progress.cost_usd, simulated=simulated)}{left}"
     )
@@ -164,6 +180,7 @@ def progress_metadata(progress: Progress, *, simulated: bool) -> Metadata:
             "failed": progress.failed,
             "in_flight": progress.in_flight,
             "retried": progress.retried,
+            "rate_limited": progress.rate_limited,
             "requests_per_s": round(progress.requests_per_s, 2),
             "tokens_per_s": round(progress.tokens_per_s, 1),
             **_costs(progress.cost_usd, simulated=simulated),
@@ -174,7 +191,7 @@ def progress_metadata(progress: Progress, *, simulated: bool) -> Metadata:
 
 
 def answers_metadata(report: RunReport, *, simulated: bool) -> Metadata:
-    failed = sum(report.failures.values())
+    failed, total = sum(report.failures.values()), report.timeline.total()
     limits = {
         f"limit_share_{client}": round(min(share, 1.0), 3) for client, share in report.limit_share.items()
     }
@@ -182,6 +199,9 @@ def answers_metadata(report: RunReport, *, simulated: bool) -> Metadata:
         {
             "dagster/partition_row_count": report.attempts + report.tool_runs,
             "outcome": dg.MetadataValue.md(_outcome_markdown(report, failed, simulated=simulated)),
+            "throughput": _markdown(chart.throughput(report.timeline)),
+            "latency": _markdown(chart.latency(report.timeline)),
+            "over_time": table(_over_time(report.timeline)),
             "threads": report.threads,
             "threads_failed": failed,
             "replies": report.replies,
@@ -189,7 +209,11 @@ def answers_metadata(report: RunReport, *, simulated: bool) -> Metadata:
             "tool_failures": report.tool_failures,
             "sent": report.sent,
             "already_answered": report.skipped,
+            "answers_taken_over": report.shared or None,
             "retries": report.retries,
+            "rate_limited": total.rate_limited,
+            "latency_p50_s": _rounded(total.latency.percentile(50)),
+            "latency_p99_s": _rounded(total.latency.percentile(99)),
             "prompt_tokens": report.prompt_tokens,
             "completion_tokens": report.completion_tokens,
             "cached_tokens": report.cached_tokens,
@@ -226,9 +250,10 @@ def transcripts_metadata(report: TranscriptReport) -> Metadata:
 
 
 def _plan_markdown(plan: Plan) -> str:
+    shared = f", {plan.shared} that share another's answer" if plan.shared else ""
     return (
         f"**{plan.new} to send**, {plan.answered} answered, {plan.failed} failed before, "
-        f"{plan.invalid} invalid\n\n"
+        f"{plan.invalid} invalid{shared}\n\n"
         f"| | |\n|---|---|\n"
         f"| prompt tokens | {plan.prompt_tokens:,} |\n"
         f"| output tokens, at most | {plan.max_output_tokens:,} |\n"
@@ -268,12 +293,46 @@ def _bar(parts: Iterable[tuple[int, str]], *, width: int = 300) -> str:
     return f"data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()}"
 
 
+def _over_time(timeline: Timeline) -> Iterable[dict[str, object]]:
+    """The charts in numbers, a row for each stretch of the run; all lanes together."""
+    by_lane = {client: timeline.slices(client, most=_PREVIEW_ROWS) for client in timeline.clients}
+    for n, each in enumerate(timeline.slices(most=_PREVIEW_ROWS)):
+        counts = each.counts
+        shares = (
+            limit_share(timeline.limits[client], lane[n].counts.reserved, each.seconds)
+            for client, lane in by_lane.items()
+        )
+        yield {
+            "from_s": each.start_s,
+            "requests_per_s": round(counts.sent / each.seconds, 2),
+            "tokens_per_s": round(counts.tokens / each.seconds, 1),
+            "limit_share": _rounded(max((share for share in shares if share is not None), default=None)),
+            "latency_p50_s": _rounded(counts.latency.percentile(50)),
+            "latency_p99_s": _rounded(counts.latency.percentile(99)),
+            "rate_limited": counts.rate_limited,
+            "failed_otherwise": counts.failed - counts.rate_limited,
+        }
+
+
+def _markdown(text: str | None) -> dg.MetadataValue | None:
+    return None if text is None else dg.MetadataValue.md(text)
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 3)
+
+
+def _limited(progress: Progress) -> str:
+    return f"{progress.rate_limited} × 429, " if progress.rate_limited else ""
+
+
 def _fields(value: object) -> dict[str, object]:
     """A dataclass's fields, shallow: `dataclasses.asdict` would copy what is in them."""
     return {name: getattr(value, name) for name in type(value).__dataclass_fields__}  # type: ignore[attr-defined]
 
 
-def _classes(failures: Mapping[str, int]) -> str:
+def classes(failures: Mapping[str, int]) -> str:
+    """How many failed of which class."""
     return ", ".join(f"{count} {name}" for name, count in sorted(failures.items()))
 
 

@@ -22,6 +22,7 @@ attributes:
   limits: # by client; what your account allows
     openai: {{requests_per_minute: 500, tokens_per_minute: 200000}}
   # tools_module: minference_assets.defs.{name}.tools # a tools.py beside this file, with a list TOOLS
+  # reuse: rows # each row has an answer of its own, though another asks the same; all: shared over partitions
   budget_usd: 5 # a partition whose plan may cost more is not sent
   # allow_unknown_price: true # without this, nor is one with a model that has no known price
 """

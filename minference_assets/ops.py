@@ -17,15 +17,25 @@ from typing import Any
 import dagster as dg
 from pydantic import Field
 
-from minference_assets import metadata
+from minference_assets import metadata, settings
 from minference_assets.checks import ANSWERED, every_thread_was_answered
 from minference_assets.failures import failure_from, nothing_answered, stopped
 from minference_assets.left_out import LeftOut, must_have_specs
 from minference_assets.partitions import partition
 from minference_assets.resources import Lake, Listener, Providers, asked, counting
+from minference_assets.run_tags import run_cap
 from minference_assets.said import latest_words
-from minference_core.conversations import plan_requests, run_conversations
-from minference_core.engine import LANE_STOPPERS, LaneLimits, Progress, RunReport, graceful_stop
+from minference_core.conversations import Reuse, Scope, plan_requests, run_conversations
+from minference_core.engine import (
+    LANE_STOPPERS,
+    Caps,
+    LaneLimits,
+    Ledger,
+    Progress,
+    RunReport,
+    Spending,
+    graceful_stop,
+)
 from minference_core.errors import JournalBusy, MinferenceError
 from minference_core.specs import Generations, Partition, SpecDefaults, SpecSource, inspect_specs
 
@@ -47,10 +57,16 @@ class EngineConfig(dg.Config):
     defaults: dict[str, Any] = Field(default_factory=dict)
     """Values for columns that a row leaves out, as in a dataset's YAML."""
     limits: dict[str, dict[str, Any]] = Field(default_factory=dict)
-    """By client: requests_per_minute, tokens_per_minute, max_in_flight."""
+    """By client: requests_per_minute, tokens_per_minute, input_tokens_per_minute, and so on."""
+    budgets: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    """What may be spent: run, dataset and day, each with usd, tokens or both."""
+    allow_unknown_price: bool = False
+    """Send what no budget in dollars can hold, as nobody knows what it costs."""
     max_in_flight: int = 64
     tool_timeout_s: float | None = None
     """Seconds that one call of a tool may take."""
+    reuse: str = Scope.PARTITION.value
+    """Whose answer to the same request is taken over: rows (nobody's), partition, or all of the dataset."""
     folder: str = ""
     """Spec files that belong to no dataset's partition; empty for the partitions of the run."""
     output: str = ""
@@ -58,6 +74,9 @@ class EngineConfig(dg.Config):
 
     def lane_limits(self) -> dict[str, LaneLimits]:
         return {client: LaneLimits.model_validate(limits) for client, limits in self.limits.items()}
+
+    def caps(self) -> Caps:
+        return Caps.model_validate(self.budgets)
 
 
 class AdHocConfig(EngineConfig):
@@ -79,6 +98,8 @@ class _Work:
     requests: Path
     journal: Path
     exchanges: Path
+    metrics: Path
+    reuse: Reuse
 
 
 @dg.op(
@@ -96,12 +117,13 @@ async def run_parallel_engine(  # type: ignore[no-untyped-def]
     listener: dg.ResourceParam[Listener],
 ):
     asset = None if config.folder else dg.AssetExecutionContext.get()
-    engine = _Engine(context, config, providers, listener, asset)
+    ledger = Ledger(settings.ledger_url(lake.folder))
+    engine = _Engine(context, config, providers, listener, asset, ledger)
     reports: dict[str, RunReport] = {}
     left_out = None if asset is None else LeftOut(asset)
     stop = asyncio.Event()
-    works = _work_to_do(config, lake, asset)
-    with graceful_stop(asyncio.get_running_loop(), stop):
+    works = _work_to_do(config, lake, asset, context.run.run_id)
+    with ledger, graceful_stop(asyncio.get_running_loop(), stop):
         for work in works:
             key = work.source.partition.key
             try:
@@ -131,10 +153,16 @@ async def run_parallel_engine(  # type: ignore[no-untyped-def]
     out=dg.Out(dg.Nothing), description="Checks a folder of spec files and writes its plan; sends nothing."
 )
 def plan_folder(context: dg.OpExecutionContext, config: AdHocConfig) -> None:
-    work = _folder_work(config, begin=True)
+    work = _folder_work(config, context.run.run_id, begin=True)
     try:
         inspect_specs(work.source)
-        plan = plan_requests(work.source, work.requests, journal=work.journal, limits=config.lane_limits())
+        plan = plan_requests(
+            work.source,
+            work.requests,
+            journal=work.journal,
+            limits=config.lane_limits(),
+            reuse=work.reuse,
+        )
     except MinferenceError as error:
         raise failure_from(error, f"planning {config.folder}") from error
     context.add_output_metadata(metadata.plan_metadata(plan))
@@ -166,8 +194,10 @@ class _Engine:
         providers: Providers,
         listener: Listener,
         asset: dg.AssetExecutionContext | None,
+        ledger: Ledger,
     ) -> None:
         self._context = context
+        self._ledger = ledger
         self._config = config
         self._lanes = providers.lanes(config.lane_limits())
         self._simulated = any(lane.simulated for lane in self._lanes.values())
@@ -204,10 +234,14 @@ class _Engine:
             requests=work.requests,
             journal=work.journal,
             exchanges=work.exchanges,
+            metrics=work.metrics,
             lanes=self._lanes,
             run_id=self._context.run.run_id,
+            ledger=self._ledger,
+            spending=self._spending(),
             max_in_flight=self._config.max_in_flight,
             tool_timeout_s=self._config.tool_timeout_s,
+            reuse=work.reuse,
             on_progress=_Reporter(
                 self._context,
                 self._listener,
@@ -217,6 +251,16 @@ class _Engine:
             ),
             stop=stop,
         )
+
+    def _spending(self) -> Spending:
+        run, config = self._context.run, self._config
+        budgets = config.caps().budgets(config.dataset, run.run_id, simulated=self._simulated)
+        if (own := run_cap(run.tags)) is not None:
+            budgets += Caps(run=own).budgets(
+                config.dataset, f"{run.run_id}, as asked", simulated=self._simulated
+            )
+        prices = SpecDefaults.model_validate(config.defaults).prices or {}
+        return Spending(budgets=budgets, prices=prices, allow_unknown_price=config.allow_unknown_price)
 
     def _described(self, report: RunReport) -> metadata.Metadata:
         return metadata.answers_metadata(report, simulated=self._simulated)
@@ -284,9 +328,11 @@ class _Reporter:
             )
 
 
-def _work_to_do(config: EngineConfig, lake: Lake, asset: dg.AssetExecutionContext | None) -> Sequence[_Work]:
+def _work_to_do(
+    config: EngineConfig, lake: Lake, asset: dg.AssetExecutionContext | None, run_id: str
+) -> Sequence[_Work]:
     if asset is None:
-        return [_folder_work(config)]
+        return [_folder_work(config, run_id)]
     definition = asset.assets_def.partitions_def
     if definition is None:
         raise dg.DagsterInvariantViolationError(f"{asset.asset_key} has no partitions")
@@ -296,12 +342,14 @@ def _work_to_do(config: EngineConfig, lake: Lake, asset: dg.AssetExecutionContex
             lake.requests(config.dataset, key),
             lake.journal(config.dataset, key),
             lake.exchanges(config.dataset, key),
+            lake.metrics(config.dataset, key, run_id),
+            lake.reuse(config.dataset, key, Scope(config.reuse)),
         )
         for key in asset.partition_keys
     ]
 
 
-def _folder_work(config: EngineConfig, *, begin: bool = False) -> _Work:
+def _folder_work(config: EngineConfig, run_id: str, *, begin: bool = False) -> _Work:
     folder = Path(config.folder).expanduser().resolve()
     output = Path(config.output).expanduser().resolve()
     if begin:
@@ -312,6 +360,8 @@ def _folder_work(config: EngineConfig, *, begin: bool = False) -> _Work:
         output / "requests.parquet",
         output / "journal",
         output / "exchanges.parquet",
+        output / "metrics" / f"{run_id}.parquet",
+        Reuse(scope=Scope(config.reuse)),  # a folder by itself: there is no other partition
     )
 
 

@@ -6,7 +6,7 @@ Heavy imports are inside the functions, as in `cli.py`.
 
 import asyncio
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Set
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from minference_core.errors import ConfigError, MissingKey
+from minference_core.errors import ConfigError, ErrorClass, MissingKey, classes_named
 
 if TYPE_CHECKING:
     from pydantic import SecretStr
@@ -50,6 +50,11 @@ class _Server:
 @click.option("--tpm", type=click.IntRange(1), help="Tokens a minute, prompts and answers together.")
 @click.option("--max-in-flight", type=click.IntRange(1), default=64, show_default=True, help="At once.")
 @click.option("--max-attempts", type=click.IntRange(1), help="Of one request; by its failures if not said.")
+@click.option(
+    "--retry-errors",
+    metavar="CLASSES",
+    help="Of the lines that failed, ask only these again: timeout,rate_limit and the like, or all.",
+)
 @click.option("--api-key-env", metavar="VAR", help="The variable with the key; without it, the client's own.")
 def requests(
     source: Path,
@@ -60,6 +65,7 @@ def requests(
     tpm: int | None,
     max_in_flight: int,
     max_attempts: int | None,
+    retry_errors: str | None,
     api_key_env: str | None,
 ) -> None:
     """
@@ -75,10 +81,11 @@ def requests(
     from minference_core.engine import LaneLimits
 
     target = target or source.with_name(f"{source.name.removesuffix('.jsonl')}_results.jsonl")
+    again = None if retry_errors is None else classes_named(retry_errors.split(","))
     server = _server(source, url, client, api_key_env)
     limits = LaneLimits(requests_per_minute=rpm, tokens_per_minute=tpm, max_in_flight=max_in_flight)
     screen = Console(highlight=False, soft_wrap=True)
-    report = asyncio.run(_run(screen, source, target, server, limits, max_attempts))
+    report = asyncio.run(_run(screen, source, target, server, limits, max_attempts, again))
     _show(screen, source, target, report)
     if not report.all_well:
         raise click.exceptions.Exit(_FAILED)
@@ -117,6 +124,7 @@ async def _run(
     server: _Server,
     limits: "LaneLimits",
     max_attempts: int | None,
+    retry_errors: "Set[ErrorClass] | None",
 ) -> "FileReport":
     """Until every line is settled, or SIGINT or SIGTERM."""
     from minference_core.engine import graceful_stop
@@ -134,6 +142,7 @@ async def _run(
             key_name=server.key_name,
             max_attempts=max_attempts,
             simulated=server.simulated,
+            retry_errors=retry_errors,
             stop=stop,
             on_progress=on_progress,
         )
@@ -160,10 +169,11 @@ def _bar(screen: "Console") -> "Iterator[Callable[[Progress], None]]":
 def _said(now: "Progress") -> str:
     """What stands beside the bar."""
     share = f" · {now.limit_share:.0%} of the limit" if now.limit_share else ""
-    failed = f" · {now.failed} failed" if now.failed else ""
+    failed = "".join(f" · {count} {name}" for name, count in sorted(now.failures.items()))
     retried = f" · {now.retried} retried" if now.retried else ""
     left = f" · {now.eta_s:.0f} s left" if now.eta_s and now.done < now.total else ""
-    return f"{now.requests_per_s:.1f} req/s · {now.in_flight} in flight{failed}{retried}{share}{left}"
+    rates = f"{now.requests_per_s:.1f} req/s · {now.tokens_per_s:,.0f} tok/s"
+    return f"{rates} · {now.in_flight} in flight{failed}{retried}{share}{left}"
 
 
 def _show(screen: "Console", source: Path, target: Path, report: "FileReport") -> None:

@@ -12,7 +12,7 @@ from typing import Protocol
 import dagster as dg
 
 from minference_assets import settings
-from minference_core.conversations import Plan
+from minference_core.conversations import Plan, RetryReport, Reuse, Scope
 from minference_core.engine import Lane, LaneLimits, Progress, RunReport, environment
 from minference_core.specs import Generations, Partition, SpecDefaults, SpecReport, SpecSource
 
@@ -59,6 +59,16 @@ class Lake(dg.ConfigurableResource):
     def exchanges(self, dataset: str, key: str) -> Path:
         return self.folder / "exchanges" / dataset / f"{key}.parquet"
 
+    def metrics(self, dataset: str, key: str, run_id: str) -> Path:
+        """What one run did over time."""
+        return self.folder / "metrics" / dataset / key / f"{run_id}.parquet"
+
+    def reuse(self, dataset: str, key: str, scope: Scope) -> Reuse:
+        """Whose answers are taken over in a partition."""
+        own = self.exchanges(dataset, key)
+        others = sorted(set(own.parent.glob("*.parquet")) - {own}) if scope is Scope.ALL else ()
+        return Reuse(scope=scope, elsewhere=tuple(others), simulated=settings.simulator() is not None)
+
     def transcripts(self, dataset: str) -> Path:
         return self.folder / "transcripts" / dataset
 
@@ -97,13 +107,20 @@ def asked() -> str:
 def counting(source: SpecSource, journal: Path) -> SpecSource:
     """The specs, with the answers that count for them now."""
     generations = Generations(journal)
-    return replace(source, generation=generations.number(asked()), sequence=generations.sequence)
+    return replace(
+        source,
+        generation=generations.number(asked()),
+        sequence=generations.sequence,
+        amendments=generations.amendments,
+    )
 
 
 class Listener(Protocol):
     """Who wants to know what a run is doing while it does it: the command line, or nobody."""
 
     def inspected(self, dataset: str, key: str, report: SpecReport) -> None: ...
+
+    def retried(self, dataset: str, key: str, report: RetryReport) -> None: ...
 
     def planned(self, dataset: str, key: str, plan: Plan) -> None: ...
 
@@ -116,6 +133,8 @@ class Silent:
     """Nobody is listening: a run of the UI, the daemon or a test."""
 
     def inspected(self, dataset: str, key: str, report: SpecReport) -> None: ...
+
+    def retried(self, dataset: str, key: str, report: RetryReport) -> None: ...
 
     def planned(self, dataset: str, key: str, plan: Plan) -> None: ...
 

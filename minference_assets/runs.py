@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import dagster as dg
 
@@ -91,17 +92,25 @@ class Workspace:
         end = known.index(last) + 1 if last else len(known)
         return [key for key in known[start:end] if key in set(folders)]
 
-    def run(self, job: str, dataset: str, keys: Sequence[str]) -> list[Outcome]:
-        """Materialize partitions: one run for each stretch of them without a gap."""
-        known = partitions.known_keys(self._definition(dataset), self._instance)
-        return [self._run(job, dataset, stretch) for stretch in partitions.ranges(list(keys), known)]
+    def run(
+        self, job: str, dataset: str, keys: Sequence[str], plan_config: Mapping[str, Any] | None = None
+    ) -> list[Outcome]:
+        """
+        Materialize partitions: one run for each stretch of them without a gap.
 
-    def _run(self, job: str, dataset: str, keys: Sequence[str]) -> Outcome:
+        Args:
+            plan_config: Of the step that plans.
+        """
+        ops = {"ops": {f"{dataset}__requests": {"config": dict(plan_config)}}} if plan_config else {}
+        known = partitions.known_keys(self._definition(dataset), self._instance)
+        return [self._run(job, dataset, stretch, ops) for stretch in partitions.ranges(list(keys), known)]
+
+    def _run(self, job: str, dataset: str, keys: Sequence[str], ops: Mapping[str, Any]) -> Outcome:
         result = self._definitions.resolve_job_def(job).execute_in_process(
             instance=self._instance,
             tags={**self._tags, _RANGE_START: keys[0], _RANGE_END: keys[-1]},
             # The terminal belongs to the plan and the progress bar; the log is in the UI.
-            run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+            run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}, **ops},
             raise_on_error=False,
         )
         return Outcome(

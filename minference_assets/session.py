@@ -3,10 +3,10 @@
 import contextlib
 import os
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import dagster as dg
 from dagster._core.errors import DagsterExecutionInterruptedError  # it has no public name
@@ -92,17 +92,26 @@ class Session:
             where = self.lake.thread_specs(dataset, key)
             raise UnknownPartition(f"{dataset} {key} has no thread specs: put Parquet files into {where}")
 
-    def run(self, chosen: dict[str, list[str]], *, suffix: str = "") -> list[Outcome]:
+    def run(
+        self,
+        chosen: dict[str, list[str]],
+        *,
+        suffix: str = "",
+        plan_config: Mapping[str, Any] | None = None,
+    ) -> list[Outcome]:
         """
         Run each dataset's job, or with a suffix the one of that name, on its partitions.
 
         One dataset's failure does not keep the next from running.
+
+        Args:
+            plan_config: Of the step that plans.
         """
         outcomes: list[Outcome] = []
         try:
             with self.watch:
                 for dataset, keys in chosen.items():
-                    outcomes += self.workspace.run(f"{dataset}{suffix}", dataset, keys)
+                    outcomes += self.workspace.run(f"{dataset}{suffix}", dataset, keys, plan_config)
                     if any(report.stopped for report in self.watch.reports.values()):
                         break  # whoever stopped one did not mean to go on with the next
         except DagsterExecutionInterruptedError:

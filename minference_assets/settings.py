@@ -12,6 +12,7 @@ from minference_core.engine.environment import (
     SIMULATOR_VARIABLE,
     base_url,
     key,
+    ledger_url,
     load_env_file,
     said,
     simulator,
@@ -25,6 +26,7 @@ __all__ = [
     "configured_providers",
     "data_folder",
     "key",
+    "ledger_url",
     "load_env_file",
     "simulator",
 ]

@@ -8,11 +8,14 @@ Every exception this library raises on purpose.
     |   +-- MissingKey        a provider's key is not set; only the threads that need it are affected
     +-- RequestTooLarge       one request exceeds a whole minute's token budget: it can never be sent
     +-- TransportError        no answer came back: the same request may work later
+    |   +-- Unreached         the server could not be reached: nothing was sent
     |   +-- TimedOut          the answer did not come in time
     |   +-- Unreadable        an answer came that cannot be read at all: asking again would pay again
     +-- Undecodable           a 200 whose body is not the documented shape
     +-- JournalBusy           another process is writing this partition's journal
     +-- JournalError          the journal cannot be written: nothing more may be sent
+    +-- LedgerError           what processes share of limits and budgets cannot be read or written
+    +-- DiskError             a file cannot be written: what it is made from is kept
     +-- PlanOutdated          the specs changed after the plan was made
     +-- NotMadeYet            a step is asked for what an earlier one has not made
     +-- StoreError            the store's files are not what they should be
@@ -26,7 +29,14 @@ What a provider answers is not an exception but an outcome, sorted into an `Erro
 (`engine/retry.py` says which are sent again).
 """
 
+import errno
+from collections.abc import Iterable
 from enum import StrEnum
+
+_REMEDIES = {
+    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT), "make room"),
+    **dict.fromkeys((errno.EROFS, errno.EACCES, errno.EPERM), "make it writable"),
+}
 
 
 class MinferenceError(Exception):
@@ -74,6 +84,10 @@ class TransportError(MinferenceError):
     """No answer came back: refused, reset or cut off. The HTTP library's own error is `__cause__`."""
 
 
+class Unreached(TransportError):
+    """There was no connection, so that nothing was sent and nothing can have been billed."""
+
+
 class TimedOut(TransportError):
     """The answer did not come in time; whether the provider did the work is unknown."""
 
@@ -92,6 +106,30 @@ class JournalBusy(MinferenceError):
 
 class JournalError(MinferenceError):
     """The journal cannot be written, so nothing more may be sent."""
+
+
+class LedgerError(MinferenceError):
+    """The ledger cannot be read or written, so nothing that has a limit or a budget may be sent."""
+
+
+class DiskError(MinferenceError):
+    """A file cannot be written: no room, or not allowed. An older file in its place stays as it is."""
+
+    def __init__(self, path: object, error: OSError, kept: str) -> None:
+        super().__init__(unwritable(path, error, kept))
+
+
+def unwritable(path: object, error: BaseException, kept: str) -> str:
+    """
+    What to say of a file that cannot be written.
+
+    Args:
+        kept: What is safe all the same, as a sentence without its full stop.
+    """
+    number, words = (error.errno, error.strerror) if isinstance(error, OSError) else (None, None)
+    remedy = _REMEDIES.get(number or 0, "mend that")
+    reason = words or error
+    return f"{path} cannot be written: {reason}. {kept}: {remedy} and run the same again, to go on from there"
 
 
 class PlanOutdated(MinferenceError):
@@ -165,3 +203,19 @@ class ErrorClass(StrEnum):
     TOO_LARGE = "too_large"  # never sent: it cannot fit the lane's limit
     BUDGET = "budget"  # never sent: no budget was left for what it may cost
     UNCERTAIN = "uncertain"  # a crash left it unknown whether the provider answered
+
+
+def classes_named(names: Iterable[str]) -> frozenset[ErrorClass]:
+    """
+    Error classes by their names; `all` is every one.
+
+    Raises:
+        ConfigError: There is none of that name.
+    """
+    wanted = {name.strip() for name in names}
+    if "all" in wanted:
+        return frozenset(ErrorClass)
+    if unknown := sorted(wanted - set(ErrorClass)):
+        there = ", ".join(ErrorClass)
+        raise ConfigError(f"no error class is named {', '.join(unknown)}: there are {there}, or all")
+    return frozenset(map(ErrorClass, wanted))

@@ -13,8 +13,18 @@ import polars as pl
 import pytest
 from pydantic import SecretStr
 
-from minference_core.conversations import Plan, plan_requests, run_conversations
+from minference_core.conversations import (
+    Plan,
+    Retry,
+    RetryReport,
+    Reuse,
+    Scope,
+    amend,
+    plan_requests,
+    run_conversations,
+)
 from minference_core.engine import Lane, LaneLimits, RunReport
+from minference_core.errors import ErrorClass
 from minference_core.lineage import VersionReport, definitions, write_versions
 from minference_core.providers import PROVIDERS
 from minference_core.simulator import SimulatorSettings, simulator_in_thread
@@ -59,32 +69,41 @@ class Pipeline:
     key: str | None = "sk-test-secret"
     max_in_flight: int = 16
     generation: int = 0
+    day: str = DAY
+    reuse: Scope = Scope.ROWS
+    simulated: bool = False
 
     @property
     def source(self) -> SpecSource:
-        partition = Partition(self.dataset, DAY, INSTANT)
-        sequence = Generations(self.journal).sequence
-        return SpecSource(partition, self.specs, self.defaults, self.generation, sequence)
+        partition = Partition(self.dataset, self.day, INSTANT)
+        kept = Generations(self.journal)
+        counting = self.generation, kept.sequence, kept.amendments
+        return SpecSource(partition, self.specs, self.defaults, *counting)
 
     @property
     def specs(self) -> Path:
-        return self.data / "thread_specs" / self.dataset / DAY
+        return self.data / "thread_specs" / self.dataset / self.day
 
     @property
     def requests(self) -> Path:
-        return self.data / "requests" / self.dataset / f"{DAY}.parquet"
+        return self.data / "requests" / self.dataset / f"{self.day}.parquet"
 
     @property
     def journal(self) -> Path:
-        return self.data / "journal" / self.dataset / DAY
+        return self.data / "journal" / self.dataset / self.day
 
     @property
     def exchanges(self) -> Path:
-        return self.data / "exchanges" / self.dataset / f"{DAY}.parquet"
+        return self.data / "exchanges" / self.dataset / f"{self.day}.parquet"
 
     @property
     def store(self) -> Store:
         return Store(self.data, definitions())
+
+    @property
+    def reusing(self) -> Reuse:
+        others = sorted(set(self.exchanges.parent.glob("*.parquet")) - {self.exchanges})
+        return Reuse(scope=self.reuse, elsewhere=tuple(others), simulated=self.simulated)
 
     def lanes(self) -> dict[str, Lane]:
         key = None if self.key is None else SecretStr(self.key)
@@ -97,12 +116,14 @@ class Pipeline:
                 key_required=entry.key_required,
                 limits=self.limits.get(client, LaneLimits()),
                 timeout_s=5.0,
+                simulated=self.simulated,
             )
             for client, entry in PROVIDERS.items()
         }
 
-    def plan(self) -> Plan:
-        return plan_requests(self.source, self.requests, journal=self.journal, limits=self.limits)
+    def plan(self, **more: Any) -> Plan:
+        more |= {"journal": self.journal, "limits": self.limits, "reuse": self.reusing}
+        return plan_requests(self.source, self.requests, **more)
 
     async def answer(
         self, *, stop: asyncio.Event | None = None, run_id: str = "run-1", **more: Any
@@ -116,6 +137,7 @@ class Pipeline:
             run_id=run_id,
             stop=stop or asyncio.Event(),
             max_in_flight=self.max_in_flight,
+            reuse=self.reusing,
             **more,
         )
 
@@ -123,6 +145,17 @@ class Pipeline:
         """Plan and answer."""
         self.plan()
         return asyncio.run(self.answer(**more))
+
+    def retry(self, *classes: str, run_id: str = "run-2", **config: Any) -> tuple[RetryReport, RunReport]:
+        """Choose what failed so, plan it and ask it again."""
+        chosen = self.amend(*classes, run_id=run_id, **config)
+        self.plan(only=frozenset(map(ErrorClass, classes)))
+        return chosen, asyncio.run(self.answer(run_id=run_id))
+
+    def amend(self, *classes: str, run_id: str = "run-2", **config: Any) -> RetryReport:
+        """Only choose what failed so."""
+        retry = Retry(frozenset(map(ErrorClass, classes)), config)
+        return amend(self.source, self.journal, retry, at=datetime.now(UTC), run_id=run_id)
 
     def versions(self) -> VersionReport:
         return write_versions(

@@ -48,7 +48,10 @@ def _settings(dataset: Dataset) -> dict[str, object]:
         dataset=dataset.name,
         defaults=dataset.defaults.model_dump(mode="json", exclude_none=True),
         limits={client: limits.model_dump(exclude_none=True) for client, limits in dataset.limits.items()},
+        budgets=dataset.caps.model_dump(mode="json", exclude_none=True),
+        allow_unknown_price=dataset.allow_unknown_price,
         max_in_flight=dataset.max_in_flight,
         tool_timeout_s=dataset.tool_timeout_s,
+        reuse=dataset.reuse.value,
     )
     return config.model_dump()

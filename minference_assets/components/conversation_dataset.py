@@ -5,6 +5,7 @@ The file is all there is to a dataset. Its folder's name is the dataset's name; 
 here is an error.
 """
 
+from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
 from typing import Annotated, Any, Literal, Self
@@ -17,10 +18,12 @@ from minference_assets.assets import entity_versions, requests, responses, threa
 from minference_assets.dataset import Dataset, checked_name
 from minference_assets.schedules import daily_schedule
 from minference_assets.sensors import new_folder_sensor
-from minference_core.engine import LaneLimits
+from minference_core.conversations import Scope
+from minference_core.engine import Caps, LaneLimits
 from minference_core.errors import ConfigError
 from minference_core.providers import PROVIDERS
 from minference_core.specs import SpecDefaults, tools_of
+from minference_core.threads import OwnPrice
 
 __all__ = ["ConversationDataset", "DatasetPartitions", "DatasetSchedule"]
 
@@ -64,16 +67,38 @@ class ConversationDataset(dg.Component, dg.Model, dg.Resolvable):
         dict[str, dict[str, int]],
         Field(
             default_factory=dict,
-            description="By client: requests_per_minute, tokens_per_minute, max_in_flight.",
+            description="By client: requests_per_minute, tokens_per_minute, input_tokens_per_minute, "
+            "output_tokens_per_minute, max_in_flight.",
         ),
     ]
     max_in_flight: Annotated[int, Field(ge=1, description="Conversations held at the same time.")] = 64
     budget_usd: Annotated[
         float | None, Field(gt=0, description="The highest cost one partition's plan may have.")
     ] = None
+    budgets: Annotated[
+        dict[str, dict[str, float]],
+        Field(
+            default_factory=dict,
+            description="What may be spent: run, dataset and day, each with usd, tokens or both.",
+        ),
+    ]
+    prices: Annotated[
+        dict[str, dict[str, float]],
+        Field(
+            default_factory=dict,
+            description="By model, dollars for a million tokens: input, output, cached_input.",
+        ),
+    ]
     allow_unknown_price: Annotated[
         bool, Field(description="Send what has no known price although there is a budget: it is not in it.")
     ] = False
+    reuse: Annotated[
+        Literal["rows", "partition", "all"],
+        Field(
+            description="Whose answer to the same request is taken over, not asked for: nobody's (rows), "
+            "that of any conversation of the partition, or of all the dataset."
+        ),
+    ] = "partition"
     schedule: DatasetSchedule | None = None
     transcripts: Annotated[bool, Field(description="Export whole conversations too.")] = True
 
@@ -104,8 +129,9 @@ class ConversationDataset(dg.Component, dg.Model, dg.Resolvable):
     @field_validator("defaults")
     @classmethod
     def _defaults_are_known(cls, value: dict[str, Any]) -> dict[str, Any]:
-        if "tools_module" in value:
-            raise ValueError("tools_module is no default of rows: write it beside defaults")
+        for name in ("tools_module", "prices"):
+            if name in value:
+                raise ValueError(f"{name} is no default of rows: write it beside defaults")
         SpecDefaults.model_validate(value)
         return value
 
@@ -126,6 +152,19 @@ class ConversationDataset(dg.Component, dg.Model, dg.Resolvable):
             if client not in PROVIDERS:
                 raise ValueError(f"no client is named {client}: there are {', '.join(PROVIDERS)}")
             LaneLimits.model_validate(limits)
+        return value
+
+    @field_validator("budgets")
+    @classmethod
+    def _budgets_are_known(cls, value: dict[str, dict[str, float]]) -> dict[str, dict[str, float]]:
+        Caps.model_validate(_exact(value))
+        return value
+
+    @field_validator("prices")
+    @classmethod
+    def _prices_are_known(cls, value: dict[str, dict[str, float]]) -> dict[str, dict[str, float]]:
+        for price in _exact(value).values():
+            OwnPrice.model_validate(price)
         return value
 
     def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
@@ -152,14 +191,20 @@ class ConversationDataset(dg.Component, dg.Model, dg.Resolvable):
             owners=tuple(self.owners),
             partitions=self._partitions(name),
             defaults=SpecDefaults.model_validate(
-                {**self.defaults, "tools_module": self.tools_module or None}
+                {
+                    **self.defaults,
+                    "tools_module": self.tools_module or None,
+                    "prices": _exact(self.prices) or None,
+                }
             ),
             limits={client: LaneLimits.model_validate(each) for client, each in self.limits.items()},
             max_in_flight=self.max_in_flight,
             tool_timeout_s=self.tool_timeout_s,
             budget_usd=None if self.budget_usd is None else Decimal(str(self.budget_usd)),
+            caps=Caps.model_validate(_exact(self.budgets)),
             allow_unknown_price=self.allow_unknown_price,
             transcripts=self.transcripts,
+            reuse=Scope(self.reuse),
         )
 
     def _partitions(self, name: str) -> dg.PartitionsDefinition:
@@ -176,3 +221,11 @@ class ConversationDataset(dg.Component, dg.Model, dg.Resolvable):
         if not isinstance(dataset.partitions, dg.DynamicPartitionsDefinition):
             return []
         return [new_folder_sensor(dataset, dataset.partitions)]
+
+
+def _exact(amounts: Mapping[str, Mapping[str, float]]) -> dict[str, dict[str, str]]:
+    """YAML's numbers as they were written: 0.1 dollars are not 0.1000000000000000055."""
+    return {
+        name: {unit: str(int(n)) if n == int(n) else repr(n) for unit, n in each.items()}
+        for name, each in amounts.items()
+    }

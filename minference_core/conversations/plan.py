@@ -5,15 +5,19 @@ Spends nothing and needs no key.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from minference_core import ids
+from minference_core.conversations.retry import end_of
+from minference_core.conversations.reuse import NO_REUSE, Reuse
+from minference_core.conversations.sharing import Sharing
 from minference_core.conversations.table import write_requests
-from minference_core.engine import History, LaneLimits
+from minference_core.engine import Ends, History, LaneLimits
+from minference_core.errors import ErrorClass
 from minference_core.providers import Unsupported
 from minference_core.requests import Estimate, Step, estimate, replay
 from minference_core.specs import Generations, SpecRow, SpecSource, read_conversations
@@ -22,6 +26,7 @@ from minference_core.threads import Conversation
 __all__ = ["Plan", "PlanLine", "plan_requests"]
 
 _PREVIEW_ROWS = 8
+_SHARED = "the same request as another conversation's, whose answer it is given"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +50,8 @@ class Plan:
 
     Tokens, dollars and minutes are of what is `new`, all turns of it. `prompt_tokens` is the least
     that is read (replies may be short), `max_output_tokens` the most that is written; `minutes` is
-    how long the tightest limit makes it take at most, 0 without limits.
+    how long the tightest limit makes it take at most, 0 without limits. What was never asked is `left`
+    by a plan of failures only. `shared` conversations are given the answers of others: nothing is sent.
     """
 
     rows: int
@@ -53,6 +59,8 @@ class Plan:
     answered: int
     failed: int
     invalid: int
+    left: int = 0
+    shared: int = 0
     requests: int
     unknown_price: int
     prompt_tokens: int
@@ -66,7 +74,13 @@ class Plan:
 
 
 def plan_requests(
-    source: SpecSource, target: Path, *, journal: Path, limits: Mapping[str, LaneLimits]
+    source: SpecSource,
+    target: Path,
+    *,
+    journal: Path,
+    limits: Mapping[str, LaneLimits],
+    only: Set[ErrorClass] | None = None,
+    reuse: Reuse = NO_REUSE,
 ) -> Plan:
     """
     Write the partition's request table and add it up.
@@ -76,6 +90,8 @@ def plan_requests(
         target: The request table, replaced as a whole.
         journal: The partition's journal folder; what it holds answers for is not new.
         limits: By client; a client that is not named has none.
+        only: Ask again what ended in one of these classes, and nothing else.
+        reuse: Whose answers to the same requests are taken over.
 
     Raises:
         SpecError: A file is missing, unreadable or empty.
@@ -83,38 +99,71 @@ def plan_requests(
     """
     sums = _Sums()
     history = History(journal)
+    ends = None if only is None else Ends(journal, history)
+    sharing = Sharing(reuse, source, history)
+    planner = _Planner(source, history, sums, only or frozenset(), ends, sharing)
     fingerprint = source.fingerprint()
-    write_requests(target, _rows(source, history, sums), fingerprint=fingerprint)
+    write_requests(target, planner.rows(), fingerprint=fingerprint, only_failures=only is not None)
     Generations(journal).note_plan(fingerprint)
     return sums.plan(limits)
 
 
-def _rows(source: SpecSource, history: History, sums: "_Sums") -> Iterator[dict[str, Any]]:
-    for spec_row, conversation in read_conversations(source):
-        row, ahead = _planned(spec_row, conversation, history)
-        sums.add(row, ahead)
-        yield {**row, "file": spec_row.file, "row": spec_row.row, "spec_hash": spec_row.hash}
+@dataclass(frozen=True, slots=True)
+class _Planner:
+    """Makes the rows of the table, and adds them up."""
+
+    source: SpecSource
+    history: History
+    sums: "_Sums"
+    only: Set[ErrorClass]
+    ends: Ends | None
+    sharing: Sharing
+
+    def rows(self) -> Iterator[dict[str, Any]]:
+        for spec_row, conversation in read_conversations(self.source):
+            row, ahead = self._planned(spec_row, conversation)
+            self.sums.add(row, ahead)
+            yield {**row, "file": spec_row.file, "row": spec_row.row, "spec_hash": spec_row.hash}
+
+    def _planned(
+        self, spec_row: SpecRow, conversation: Conversation | None
+    ) -> tuple[dict[str, Any], Estimate | None]:
+        """One row of the table, and the estimate of what is left of it to send."""
+        if conversation is None:
+            problem = spec_row.problem
+            return {
+                "thread_key": problem.thread_key if problem else None,
+                "state": "invalid",
+                "reason": problem.reason if problem else None,
+            }, None
+        row = _identity(conversation)
+        try:
+            first, last, count = _ends(replay(conversation, self.history))
+        except Unsupported as exc:
+            return {**row, "state": "invalid", "reason": str(exc)}, None
+        ahead = estimate(last.request)
+        row |= _first_request(first, last, ahead)
+        state, reason = _state(last, count)
+        if state == "new" and self.ends is not None:
+            state, reason = self._chosen(conversation, self.ends, reason)
+        if state == "new" and first.attempt is None and self.sharing.has_its_answers(first.request):
+            state, reason = "shared", _SHARED
+        return {**row, "state": state, "reason": reason}, ahead if state == "new" else None
+
+    def _chosen(self, conversation: Conversation, ends: Ends, reason: str | None) -> tuple[str, str | None]:
+        """What a run of some failures does with a conversation that any other would go on with."""
+        end = end_of(conversation, self.source, ends)
+        if end.error in self.only:
+            return "new", f"asked again after {end.error}" + (f"; {reason}" if reason else "")
+        if end.error is None or end.waits:
+            return "left", "only failures are asked again"
+        return "failed", f"{end.error}: {end.last.message}"
 
 
-def _planned(
-    spec_row: SpecRow, conversation: Conversation | None, history: History
-) -> tuple[dict[str, Any], Estimate | None]:
-    """One row of the table, and the estimate of what is left of it to send."""
-    if conversation is None:
-        problem = spec_row.problem
-        return {
-            "thread_key": problem.thread_key if problem else None,
-            "state": "invalid",
-            "reason": problem.reason if problem else None,
-        }, None
-    row = _identity(conversation)
-    try:
-        first, last, count = _ends(replay(conversation, history))
-    except Unsupported as exc:
-        return {**row, "state": "invalid", "reason": str(exc)}, None
-    ahead = estimate(last.request)
+def _first_request(first: Step, last: Step, ahead: Estimate) -> dict[str, Any]:
     sent, wire = first.request.conversation, first.request.wire
-    row |= {
+    return {
+        "generation": last.request.conversation.generation,
         "request_key": str(first.request.key),
         "in_thread_id": str(sent.thread.id),
         "url_path": wire.path,
@@ -128,8 +177,6 @@ def _planned(
         "cost_low_usd": ahead.cost_low_usd,
         "cost_high_usd": ahead.cost_high_usd,
     }
-    state, reason = _state(last, count)
-    return {**row, "state": state, "reason": reason}, ahead if state == "new" else None
 
 
 def _ends(steps: Iterator[Step]) -> tuple[Step, Step, int]:
@@ -216,6 +263,8 @@ class _Sums:
             answered=self.states["answered"],
             failed=self.states["failed"],
             invalid=self.states["invalid"],
+            left=self.states["left"],
+            shared=self.states["shared"],
             requests=sum(line.requests for line in lines),
             unknown_price=sum(line.unknown_price for line in lines),
             prompt_tokens=self.prompt_tokens,

@@ -5,8 +5,8 @@ A conversation that is over with its first reply never is one: the request is in
 judged by what all rows share that ask alike.
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Set
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
@@ -18,7 +18,7 @@ import orjson
 from minference_core.conversations.table import read_requests
 from minference_core.errors import PlanOutdated
 from minference_core.providers import Provider, WireRequest, provider_of
-from minference_core.requests import PlannedRequest, Weight
+from minference_core.requests import PlannedRequest, PreparedRequest, Weight, prepare
 from minference_core.specs import ConversationMaker, RowReader, SpecCells, SpecSource, read_cells
 from minference_core.threads import Conversation, next_request
 
@@ -40,6 +40,7 @@ class Planned:
     request: PlannedRequest
     cells: SpecCells
     specs: "_Specs"
+    is_amended: bool  # whether it was asked before, in another way
 
     def begun(self) -> Conversation:
         """
@@ -54,19 +55,37 @@ class Planned:
             raise self.specs.outdated()
         return begun
 
+    def own_request(self) -> PreparedRequest:
+        """
+        Its first request, of the conversation itself.
 
-def planned_conversations(source: SpecSource, requests: Path, client: str) -> Iterator[Planned]:
+        Raises:
+            PlanOutdated: It is another than was planned.
+        """
+        begun = self.begun()
+        return prepare(begun) if self.is_amended else self.request.of(begun)
+
+
+def planned_conversations(
+    source: SpecSource, requests: Path, client: str, *, unasked: Set[str]
+) -> Iterator[Planned]:
     """
     One client's conversations in the table's order, a few in memory at a time.
+
+    Args:
+        unasked: The states of those that are left out.
 
     Raises:
         PlanOutdated: A spec is not what it was when the table was made.
     """
     specs = _Specs(source)
     for row in read_requests(requests, _COLUMNS, client=client):
+        if row["state"] in unasked:
+            continue
         cells = specs.cells_of(row)
-        alike = specs.asked_alike(cells, row["sample"])
-        yield Planned(_request(row, alike), cells, specs)
+        is_amended = bool(source.amendments.of(row["thread_key"], row["sample"]))
+        alike = specs.amended(cells, row["sample"]) if is_amended else specs.asked_alike(cells, row["sample"])
+        yield Planned(_request(row, alike), cells, specs, is_amended)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,12 +130,20 @@ class _Specs:
         if alike is None:
             if len(self._alike) >= _MOST_WAYS:
                 self._alike.clear()
-            made = self.conversation(cells, sample)
-            sent = next_request(made, at=made.thread.created_at)
-            if sent is None:
-                raise self.outdated()
-            alike = self._alike[self._way] = _Alike(sent, provider_of(sent.thread))
+            alike = self._alike[self._way] = self._asked(cells, sample)
         return alike
+
+    def amended(self, cells: SpecCells, sample: int) -> _Alike:
+        """One that was asked before, in another way: it stands for itself alone."""
+        alike = self._asked(cells, sample)
+        return replace(alike, sent=prepare(alike.sent).conversation)
+
+    def _asked(self, cells: SpecCells, sample: int) -> _Alike:
+        made = self.conversation(cells, sample)
+        sent = next_request(made, at=made.thread.created_at)
+        if sent is None:
+            raise self.outdated()
+        return _Alike(sent, provider_of(sent.thread))
 
     def conversation(self, cells: SpecCells, sample: int) -> Conversation:
         spec = self._reader.read(cells).spec

@@ -8,10 +8,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from minference_core.errors import NotMadeYet
+from minference_core.errors import DiskError, NotMadeYet
 from minference_core.parquet import rows_of, write_rows
 
-__all__ = ["REQUESTS", "planned_from", "read_requests", "write_requests"]
+__all__ = ["REQUESTS", "only_failures", "planned_from", "read_requests", "write_requests"]
 
 _ROWS_AT_A_TIME = 500
 
@@ -45,17 +45,28 @@ REQUESTS = pa.schema(
 )
 
 
+_ONLY_FAILURES = b"minference.only_failures"
 _FINGERPRINT = b"minference.specs.2"  # the number is the columns': an older table is one of someone else's
 
 
-def write_requests(target: Path, rows: Iterable[dict[str, Any]], *, fingerprint: str) -> None:
+def write_requests(
+    target: Path, rows: Iterable[dict[str, Any]], *, fingerprint: str, only_failures: bool = False
+) -> None:
     """
     Write the table; an older one stays until the new one is whole.
 
     Args:
         fingerprint: The specs' and defaults' it was made from; a run refuses a table of others.
+        only_failures: Whether a run is to leave alone what is not `new`.
+
+    Raises:
+        DiskError: It cannot be written.
     """
-    write_rows(target, REQUESTS.with_metadata({_FINGERPRINT: fingerprint.encode()}), rows)
+    said = {_FINGERPRINT: fingerprint.encode(), _ONLY_FAILURES: b"yes" if only_failures else b""}
+    try:
+        write_rows(target, REQUESTS.with_metadata(said), rows)
+    except OSError as exc:
+        raise DiskError(target, exc, "Nothing was sent") from exc
 
 
 def planned_from(path: Path) -> str:
@@ -67,8 +78,16 @@ def planned_from(path: Path) -> str:
     """
     if not path.exists():
         raise NotMadeYet(path, "requests")
-    metadata: dict[bytes, bytes] = pq.read_schema(path).metadata or {}
-    return metadata.get(_FINGERPRINT, b"").decode()
+    return _said(path).get(_FINGERPRINT, b"").decode()
+
+
+def only_failures(path: Path) -> bool:
+    """Whether a run is to leave alone what the table does not call new."""
+    return bool(_said(path).get(_ONLY_FAILURES))
+
+
+def _said(path: Path) -> dict[bytes, bytes]:
+    return pq.read_schema(path).metadata or {}
 
 
 def read_requests(path: Path, columns: list[str], *, client: str | None = None) -> Iterator[dict[str, Any]]:

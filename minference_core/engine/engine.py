@@ -7,6 +7,7 @@ Everything it needs is passed in. What a conversation does with the answer is no
 import asyncio
 import random
 import time
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -14,15 +15,15 @@ from itertools import count
 from typing import Any, NamedTuple
 
 from minference_core.engine import records
+from minference_core.engine.admission import Admission, Refused, Ticket
 from minference_core.engine.asked import Sendable
-from minference_core.engine.gate import Gate
 from minference_core.engine.history import History, attempt_from
 from minference_core.engine.journal import Journal
 from minference_core.engine.limits import Lane
-from minference_core.engine.retry import DEADLINE_S, LANE_STOPPERS, backoff_s
+from minference_core.engine.retry import LANE_STOPPERS, LONGEST_HOLD_S, Streak, backoff_s
 from minference_core.engine.stats import RunStats
 from minference_core.engine.transport import HttpReply, Transport
-from minference_core.errors import ErrorClass, RequestTooLarge, TransportError
+from minference_core.errors import ErrorClass, TransportError, Unreached
 from minference_core.providers import endpoint, retry_after_s
 from minference_core.requests import Attempt, Meaning
 
@@ -53,32 +54,32 @@ class Engine:
         journal: Journal,
         history: History,
         stats: RunStats,
+        admission: Admission,
         *,
         run_id: str,
         stop: asyncio.Event,
         max_attempts: int | None = None,
-        gate: Gate | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         """
         Args:
             max_attempts: How often a run sends one request at most; what the failures' own policies allow
                 when left out.
-            gate: The lane's, where it has been in use before; a new one when left out.
         """
         self._lane = lane
         self._transport = transport
         self._journal = journal
         self._history = history
         self._stats = stats
+        self._admission = admission
         self._run_id = run_id
         self._stop = stop
         self._max_attempts = max_attempts
         self._sleep = sleep
-        self._gate = gate or Gate(lane.limits)
         problem = lane.problem()
         self._closed = None if problem is None else (ErrorClass.AUTH, problem)
         self._refusals = 0  # since the last answer
+        self._streaks: defaultdict[str | None, Streak] = defaultdict(Streak)
         self.sending: set[asyncio.Task[Any] | None] = set()  # tasks that must not be cut off
 
     async def ask(self, request: Sendable) -> Settled:
@@ -87,31 +88,15 @@ class Engine:
 
         Raises:
             JournalError: The journal cannot be written; nothing more may be sent.
+            LedgerError: The ledger cannot be reached; nothing that has a limit or a budget may be sent.
             Draining: The run is stopping and the request is not settled.
         """
-        tokens = request.weight.tokens
         try:
-            self._gate.check(tokens)
-        except RequestTooLarge as exc:
-            return await self._refuse(request, ErrorClass.TOO_LARGE, str(exc))
-        started: float | None = None
-        for tries in count(1):
-            self._check_stop()
-            if self._closed is None:
-                await self._gate.enter(tokens)
-                self._check_stop()
-            if self._closed is not None:  # perhaps by an answer that came while this one waited its turn
-                return await self._refuse(request, *self._closed)
-            started = time.monotonic() if started is None else started
-            attempt, advised_s = await self._send(request, tokens)
-            meaning = request.interpret(attempt)
-            wait_s = self._next_wait(request, meaning, advised_s, tries, time.monotonic() - started)
-            if wait_s is None:
-                return Settled(attempt, meaning)
-            self._check_stop()
-            self._stats.retries += 1
-            await self._sleep(wait_s)
-        raise AssertionError("unreachable")
+            return await self._ask(request)
+        except Refused as refused:
+            return await self._refuse(request, refused.error, refused.message)
+        finally:
+            self._history.end(request)
 
     @contextmanager
     def uninterrupted(self) -> Iterator[None]:
@@ -123,32 +108,74 @@ class Engine:
         finally:
             self.sending.discard(task)
 
-    def _check_stop(self) -> None:
+    async def _ask(self, request: Sendable) -> Settled:
+        self._check_open(request)
+        weight = request.weight
+        most = self._admission.most(request, weight)
+        started: float | None = None
+        for tries in count(1):
+            ticket = await self._admission.enter(weight, most)
+            try:
+                self._check_open(request)  # something may have come while this one waited its turn
+            except BaseException:
+                self._admission.turn_back(ticket)
+                raise
+            started = time.monotonic() if started is None else started
+            settled, advised_s = await self._send(request, ticket)
+            wait_s = self._next_wait(request, settled.meaning, advised_s, tries, time.monotonic() - started)
+            if wait_s is None:
+                return settled
+            self._check_open(request)
+            self._stats.retried(self._lane)
+            await self._sleep(wait_s)
+        raise AssertionError("unreachable")
+
+    def _check_open(self, request: Sendable) -> None:
+        """
+        Raises:
+            Draining: The run is stopping.
+            Refused: The lane is closed, or every request of this model fails alike.
+        """
         if self._stop.is_set():
             raise Draining
+        if self._closed is not None:
+            raise Refused(*self._closed)
+        if (broken := self._streaks[request.model].broken()) is not None:
+            raise Refused(*broken)
 
-    async def _send(self, request: Sendable, tokens: int) -> tuple[Attempt, float | None]:
+    async def _send(self, request: Sendable, ticket: Ticket) -> tuple[Settled, float | None]:
         """One attempt: intent on disk, request on the wire, answer on disk."""
         self._stats.in_flight += 1
         try:
             with self.uninterrupted():
-                return await self._sent(request, tokens)
+                return await self._sent(request, ticket)
         finally:
             self._stats.in_flight -= 1
 
-    async def _sent(self, request: Sendable, tokens: int) -> tuple[Attempt, float | None]:
+    async def _sent(self, request: Sendable, ticket: Ticket) -> tuple[Settled, float | None]:
         now = datetime.now(UTC)
         number, first_sent_at = self._history.begin(request, now)
-        await self._journal.write(records.intent(request, self._lane, number, now, self._run_id))
-        self._stats.request_sent(self._lane, tokens)
-        answer = await self._post(request)
-        record = records.outcome(request, self._lane, number, answer)
+        answer: HttpReply | TransportError = Unreached("it was let go before it was sent")
+        meaning = Meaning(None, ErrorClass.CONNECTION, None)
+        try:
+            await self._journal.write(
+                records.intent(request, self._lane, number, now, self._run_id, reserved=ticket.reserved)
+            )
+            left_s = self._stats.request_sent(self._lane, ticket.admitted.weight)
+            answer = TransportError("it was given up")  # should this task be cut off now
+            answer = await self._post(request)
+            record = records.outcome(request, self._lane, number, answer)
+            attempt = attempt_from(record, first_sent_at)
+            meaning = request.interpret(attempt)
+            self._stats.ended(self._lane, request, meaning, time.monotonic() - left_s)
+        finally:
+            spent = self._admission.leave(request, ticket, answer, meaning)
         self._stats.simulated |= record["simulated"]
-        await self._journal.write(record)
+        await self._journal.write(records.with_spent(record, spent))
         advised_s = (
             retry_after_s(answer.headers, now=datetime.now(UTC)) if isinstance(answer, HttpReply) else None
         )
-        return attempt_from(record, first_sent_at), advised_s
+        return Settled(attempt, meaning), advised_s
 
     async def _post(self, request: Sendable) -> HttpReply | TransportError:
         lane = self._lane
@@ -175,9 +202,11 @@ class Engine:
         tries: int,
         elapsed_s: float,
     ) -> float | None:
+        self._streaks[request.model].note(
+            None if meaning.reply is not None else meaning.error, meaning.message
+        )
         if meaning.reply is not None:
             self._refusals = 0
-            self._stats.answered(request.client, request.model, meaning.reply.usage)
             return None
         error = meaning.error or ErrorClass.CONNECTION
         if error in LANE_STOPPERS:
@@ -193,18 +222,19 @@ class Engine:
 
     def _slow_down(self, error: ErrorClass, advised_s: float | None) -> None:
         """
-        Hold the lane when it, and not just one request, is told to wait.
+        Use less of the lane; hold it when it, and not just one request, is told to wait.
 
         One refusal between answers is that request's own affair; a second one in a row is the lane's.
         """
         self._refusals += 1
-        if advised_s is not None and advised_s > DEADLINE_S:
+        self._admission.gate.refused(error)
+        if advised_s is not None and advised_s > LONGEST_HOLD_S:
             self._closed = (
                 error,
                 f"{self._lane.client} says to wait {advised_s:.0f} s: run again after that",
             )
         elif self._refusals > 1:
-            self._gate.hold(advised_s if advised_s is not None else _HOLD_S)
+            self._admission.gate.hold(advised_s if advised_s is not None else _HOLD_S)
 
     async def _refuse(self, request: Sendable, error: ErrorClass, message: str) -> Settled:
         """A request that is not sent, on record once for as long as the reason stays."""

@@ -13,21 +13,34 @@ from dotenv import dotenv_values
 from pydantic import SecretStr
 
 from minference_core.engine.limits import Lane, LaneLimits
+from minference_core.errors import ConfigError
 from minference_core.providers import PROVIDERS
 
 __all__ = [
     "DATA_VARIABLE",
+    "LEDGER_VARIABLE",
     "SIMULATOR_VARIABLE",
     "base_url",
     "key",
     "lanes",
+    "ledger_url",
+    "limits_of",
     "load_env_file",
     "said",
     "simulator",
 ]
 
 DATA_VARIABLE = "MINFERENCE_DATA"
+LEDGER_VARIABLE = "MINFERENCE_LEDGER_URL"
 SIMULATOR_VARIABLE = "MINFERENCE_SIMULATOR"
+
+_LIMIT_VARIABLES = {
+    "requests_per_minute": "RPM",
+    "tokens_per_minute": "TPM",
+    "input_tokens_per_minute": "INPUT_TPM",
+    "output_tokens_per_minute": "OUTPUT_TPM",
+    "max_in_flight": "MAX_IN_FLIGHT",
+}
 
 
 def key(client: str) -> SecretStr | None:
@@ -47,9 +60,41 @@ def simulator() -> str | None:
 
 
 def lanes(limits: Mapping[str, LaneLimits]) -> dict[str, Lane]:
-    """One lane a client. A missing key is an error later, for the threads that need it."""
+    """
+    One lane a client. A missing key is an error later, for the threads that need it.
+
+    Args:
+        limits: By client, beside those of the environment; the lower one counts.
+
+    Raises:
+        ConfigError: A variable that is to hold a limit holds something else.
+    """
     lane = _simulated if simulator() else _lane
-    return {client: lane(client, limits.get(client, LaneLimits())) for client in PROVIDERS}
+    return {
+        client: lane(client, limits.get(client, LaneLimits()).lowered_to(limits_of(client)))
+        for client in PROVIDERS
+    }
+
+
+def limits_of(client: str) -> LaneLimits:
+    """
+    What the environment says of an account's limits: `OPENAI_RPM` and so on.
+
+    Raises:
+        ConfigError: A variable holds something else than a number from 1.
+    """
+    names = {field: f"{client.upper()}_{ending}" for field, ending in _LIMIT_VARIABLES.items()}
+    return LaneLimits(**{field: _number(name) for field, name in names.items()})
+
+
+def ledger_url(data: Path) -> str:
+    """
+    Where the ledger is that all processes share.
+
+    Args:
+        data: The data folder, which has it unless `MINFERENCE_LEDGER_URL` says otherwise.
+    """
+    return said(LEDGER_VARIABLE) or f"sqlite:///{data.resolve() / '.ledger' / 'ledger.sqlite'}"
 
 
 def load_env_file(folder: Path) -> list[str]:
@@ -69,6 +114,15 @@ def load_env_file(folder: Path) -> list[str]:
     }
     os.environ.update(missing)
     return sorted(missing)
+
+
+def _number(name: str) -> int | None:
+    text = said(name)
+    if text is None:
+        return None
+    if not (text.isascii() and text.isdigit() and int(text) > 0):
+        raise ConfigError(f"{name} is {text!r}: set it to a whole number from 1, or leave it empty")
+    return int(text)
 
 
 def said(name: str) -> str | None:

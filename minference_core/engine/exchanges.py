@@ -7,8 +7,8 @@ itself, and only while that is there.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -17,8 +17,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from minference_core.engine.history import attempt_from, journal_files, read_journal
-from minference_core.errors import ErrorClass, JournalError
+from minference_core.engine.history import attempt_from
+from minference_core.engine.journal_files import journal_files, read_journal
+from minference_core.engine.records import exchange_id
+from minference_core.errors import DiskError, ErrorClass, JournalError
 from minference_core.parquet import write_rows
 from minference_core.requests import interpret, price
 from minference_core.threads import TokenUsage
@@ -70,12 +72,18 @@ EXCHANGES = pa.schema(
         ("simulated", pa.bool_()),
         ("uncertain", pa.bool_()),
         ("run_id", pa.string()),
+        ("reused_from", pa.string()),
     ]
 )
 
 _NAMES = (
     "request_key", "thread_key", "sample", "generation", "lineage_id", "in_thread_id", "turn", "step",
     "attempt", "client", "model", "run_id",
+)  # fmt: skip
+
+_USAGE = (
+    "cached_tokens", "cache_creation_tokens", "reasoning_tokens", "accepted_prediction_tokens",
+    "rejected_prediction_tokens", "audio_tokens", "prompt_audio_tokens",
 )  # fmt: skip
 
 _FOUND_BY_READING = [
@@ -103,21 +111,23 @@ def write_exchanges(
 
     Raises:
         JournalError: A journal is damaged before its last line.
-        OSError: The target cannot be written; an older file there stays as it is.
+        DiskError: The target cannot be written; an older file there stays as it is.
     """
     attempts = failed = 0
     findings = {**_earlier_findings(target, generation), **findings}
 
     def rows() -> Iterator[dict[str, Any]]:
         nonlocal attempts, failed
-        for path in journal_files(journal):
-            for row in _rows(path, findings):
-                is_tool = row.get("tool_name") is not None
-                attempts += not is_tool
-                failed += is_tool and row["error_message"] is not None
-                yield row
+        for row in _rows(journal_files(journal), findings):
+            is_tool = row.get("tool_name") is not None
+            attempts += not is_tool
+            failed += is_tool and row["error_message"] is not None
+            yield row
 
-    written = write_rows(target, EXCHANGES, rows())
+    try:
+        written = write_rows(target, EXCHANGES, rows())
+    except OSError as exc:
+        raise DiskError(target, exc, "Every answer is in the journal") from exc
     return attempts, written - attempts, failed
 
 
@@ -140,31 +150,27 @@ def _earlier_findings(table: Path, generation: int) -> Findings:
     }
 
 
-@dataclass(frozen=True, slots=True)
-class _Name:
-    """What an attempt is filed under."""
-
-    lineage_id: str
-    request_key: str
-    attempt: int
-
-
-def _rows(path: Path, findings: Findings) -> Iterator[dict[str, Any]]:
-    """One file's attempts in the order they ended, then those that never did."""
-    open_intents: dict[_Name, dict[str, Any]] = {}
-    for _, _, record in read_journal(path):
-        name = _Name(record["lineage_id"], record["request_key"], record["attempt"])
-        match record["kind"]:
-            case "intent":
-                open_intents[name] = record
-            case "outcome":
-                if name not in open_intents:
-                    raise JournalError(f"{path} has an outcome without its intent ({name}): it was edited")
-                yield _row(open_intents.pop(name), record, findings)
-            case "refused":
-                yield _row(record, record, findings)
-            case "tool":
-                yield _tool_row(record)
+def _rows(files: Iterable[Path], findings: Findings) -> Iterator[dict[str, Any]]:
+    """The attempts in the order they ended, then those that never did; an end may be in a later file."""
+    open_intents: dict[tuple[str, str, int], dict[str, Any]] = {}
+    for path in files:
+        for _, _, record in read_journal(path):
+            name = (record["lineage_id"], record["request_key"], record["attempt"])
+            match record["kind"]:
+                case "intent":
+                    open_intents[name] = record
+                case "outcome":
+                    if name not in open_intents:
+                        raise JournalError(
+                            f"{path} has an outcome without its intent ({name}): it was edited"
+                        )
+                    yield _row(open_intents.pop(name), record, findings)
+                case "refused":
+                    yield _row(record, record, findings)
+                case "reused":
+                    yield _row(record, record, findings) | _paid_by_another(record)
+                case "tool":
+                    yield _tool_row(record)
     yield from map(_uncertain, open_intents.values())
 
 
@@ -204,6 +210,15 @@ def _row(intent: dict[str, Any], outcome: dict[str, Any], findings: Findings) ->
         "simulated": intent["simulated"] or outcome["simulated"],
         "uncertain": False,
     }
+
+
+def _paid_by_another(record: dict[str, Any]) -> dict[str, Any]:
+    """What an answer that was taken over says otherwise: it used and cost nothing more."""
+    origin = record["from"]
+    name = exchange_id(UUID(origin["lineage_id"]), UUID(record["request_key"]), origin["attempt"])
+    used = dict.fromkeys((*_USAGE, "price_id", "provider_cost_usd"))
+    nothing = {"prompt_tokens": 0, "completion_tokens": 0, "cost_usd": Decimal(0)}
+    return {**used, **nothing, "reused_from": str(name)}
 
 
 def _tool_row(record: dict[str, Any]) -> dict[str, Any]:

@@ -1,22 +1,23 @@
 """
 The journal: what is about to be sent, then what came back, durable before anyone acts on it.
 
-One JSON Lines file per run in the partition's folder. Records are written in groups: whoever waits
-for a record waits for the fsync of its group. What is in a record is `records.py`.
+JSON Lines files in the partition's folder (`journal_files.py`, `segments.py`). Records are written in groups:
+whoever waits for a record waits for the fsync of its group. What is in a record is `records.py`.
 """
 
 import asyncio
-import os
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import orjson
-from filelock import FileLock, Timeout
 
-from minference_core.errors import JournalBusy, JournalError
+from minference_core.engine.partition_lock import PartitionLock
+from minference_core.engine.segments import RESERVE_BYTES, SEGMENT_BYTES, Segments
+from minference_core.errors import JournalError, unwritable
 
 __all__ = ["Journal"]
 
@@ -26,22 +27,34 @@ _GROUP = 256
 
 
 class Journal:
-    """One run's file in one partition's folder; the folder is this process's while it is open."""
+    """One run's files in one partition's folder; the folder is this process's while it is open."""
 
-    def __init__(self, folder: Path, run_id: str) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        run_id: str,
+        *,
+        segment_bytes: int = SEGMENT_BYTES,
+        reserve_bytes: int = RESERVE_BYTES,
+    ) -> None:
+        """
+        Args:
+            segment_bytes: A file that would grow beyond it is followed by another.
+            reserve_bytes: Room on the disk for the answers to what is in flight when the rest is full.
+        """
         self._folder = folder
-        self._run_id = run_id
-        self._lock = FileLock(
-            folder / ".lock", fallback_to_soft=False
-        )  # a soft lock would outlive a killed run
+        self._lock = PartitionLock(folder, run_id)
+        self._segments = Segments(folder, run_id, segment_bytes=segment_bytes, reserve_bytes=reserve_bytes)
         # Its own: others may fill the threads that all share, and an answer must not wait for them.
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="minference-journal")
-        self._waiting: list[bytes] = []
-        self._group: asyncio.Future[None] | None = None
-        self._wake = asyncio.Event()
-        self._full = asyncio.Event()
-        self._closing = False
+        self._lines: list[bytes] = []
+        self._waiters: list[asyncio.Future[None]] = []
+        self._answers = 0
+        self._planned: asyncio.Handle | None = None
+        self._committing: asyncio.Future[None] | None = None
+        self._begun = float("-inf")
         self._broken: str | None = None
+        self._full: str | None = None
 
     async def __aenter__(self) -> Self:
         """
@@ -49,36 +62,29 @@ class Journal:
             JournalBusy: Another process has this partition's journal.
             JournalError: The folder cannot be written.
         """
+        self._loop = asyncio.get_running_loop()
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
-            self._lock.acquire(blocking=False)
-            self._file = self._open()
-        except Timeout as exc:
-            raise JournalBusy(
-                f"{self._folder} is being written by another run: wait for it to end, or stop it"
-            ) from exc
+            self._lock.acquire()
+            await self._loop.run_in_executor(self._thread, self._segments.open)
         except OSError as exc:
-            self._lock.release()
-            raise JournalError(f"{self._folder} cannot be written: {exc}") from exc
-        self._writer = asyncio.create_task(self._commit_groups())
+            self._close()
+            raise JournalError(unwritable(self._folder, exc, "Nothing was sent")) from exc
+        except BaseException:
+            self._close()
+            raise
         return self
 
     async def __aexit__(
         self, exc_type: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None
     ) -> None:
-        self._closing = True
-        self._wake.set()
-        self._full.set()
         try:
-            await self._writer
+            while self._lines or self._committing is not None:
+                self._commit()
+                if self._committing is not None:
+                    await asyncio.wait([self._committing])
         finally:
-            self._thread.shutdown()
-            try:
-                if self._path.exists() and self._path.stat().st_size == 0:
-                    self._path.unlink()
-            finally:
-                os.close(self._file)
-                self._lock.release()
+            self._close()
 
     async def write(self, record: dict[str, Any]) -> None:
         """
@@ -87,68 +93,74 @@ class Journal:
         Raises:
             JournalError: It could not be written; nothing more may be sent.
         """
-        self._waiting.append(orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE))
-        if self._group is None:
-            self._group = asyncio.get_running_loop().create_future()
-        if len(self._waiting) >= _GROUP:
-            self._full.set()
-        self._wake.set()
-        # Shielded: one waiter that is cancelled must not take the others' commit with it.
-        await asyncio.shield(self._group)
+        line = orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE)
+        refused = self._broken or (self._full if record["kind"] == "intent" else None)
+        if refused is not None:
+            raise JournalError(refused)
+        # One for each record: a waiter that is cancelled takes nobody else's commit with it.
+        waiter: asyncio.Future[None] = self._loop.create_future()
+        self._lines.append(line)
+        self._waiters.append(waiter)
+        self._plan()
+        await waiter
+        self._answers += record["kind"] == "outcome"
 
-    async def _commit_groups(self) -> None:
-        while True:
-            await self._wake.wait()
-            self._wake.clear()
-            lines, self._waiting = self._waiting, []
-            group, self._group = self._group, None
-            self._full.clear()
-            if group is not None:
-                await self._commit(lines, group)
-            if self._closing and not self._waiting:
-                return
-            if not self._closing:
-                await self._pause()
+    def _plan(self) -> None:
+        """See to it that what waits is committed: at once if it is a group or nothing was for a while."""
+        if self._committing is not None:
+            return  # its end looks again
+        if len(self._lines) >= _GROUP:
+            self._commit()
+        elif self._planned is None:
+            wait_s = self._begun + _COMMIT_INTERVAL_S - self._loop.time()
+            call = self._loop.call_later
+            self._planned = call(wait_s, self._commit) if wait_s > 0 else self._loop.call_soon(self._commit)
 
-    async def _commit(self, lines: list[bytes], group: "asyncio.Future[None]") -> None:
-        try:
-            if self._broken is None:
-                loop = asyncio.get_running_loop()
-                await loop.run_in_executor(self._thread, _write_durably, self._file, b"".join(lines))
-        except Exception as exc:  # noqa: BLE001 (a group that is never settled would hang every waiter)
-            self._broken = f"{self._path} cannot be written: {exc}"
-        if self._broken is None:
-            group.set_result(None)
-        else:
-            group.set_exception(JournalError(self._broken))
-            group.exception()  # seen here, as there may be no waiter left to see it
-
-    async def _pause(self) -> None:
-        try:
-            await asyncio.wait_for(self._full.wait(), _COMMIT_INTERVAL_S)
-        except TimeoutError:
+    def _commit(self) -> None:
+        if self._planned is not None:
+            self._planned.cancel()
+            self._planned = None
+        if self._committing is not None or not self._lines:
             return
-
-    def _open(self) -> int:
-        started = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%f")
-        self._path = self._folder / f"{started}-{self._run_id[:8]}.jsonl"
-        file = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o644)
-        folder = os.open(self._folder, os.O_RDONLY)
+        lines, self._lines = self._lines, []
+        waiters, self._waiters = self._waiters, []
+        self._begun = self._loop.time()
         try:
-            os.fsync(folder)  # the file's name, too, must survive
+            self._committing = self._loop.run_in_executor(self._thread, self._segments.append, lines)
+        except RuntimeError as exc:  # no thread can be started
+            self._fail(waiters, exc)
+        else:
+            self._committing.add_done_callback(partial(self._committed, waiters))
+
+    def _committed(self, waiters: Sequence["asyncio.Future[None]"], commit: "asyncio.Future[None]") -> None:
+        self._committing = None
+        error = RuntimeError("its thread was taken away") if commit.cancelled() else commit.exception()
+        if error is not None:
+            self._fail(waiters, error)
+        else:
+            for waiter in waiters:
+                if not waiter.done():
+                    waiter.set_result(None)
+        if self._segments.full is not None and self._full is None:
+            self._full = self._says(self._segments.full)
+        if self._lines:
+            self._plan()
+
+    def _fail(self, waiters: Sequence["asyncio.Future[None]"], error: BaseException) -> None:
+        """These, whoever waits behind them, and everything from here on."""
+        self._broken = self._says(error)
+        self._lines, behind, self._waiters = [], self._waiters, []
+        for waiter in (*waiters, *behind):
+            if not waiter.done():
+                waiter.set_exception(JournalError(self._broken))
+
+    def _says(self, error: BaseException) -> str:
+        kept = f"The {self._answers} answers that this run had written, and all earlier ones, are kept"
+        return unwritable(self._segments.path, error, kept)
+
+    def _close(self) -> None:
+        self._thread.shutdown()
+        try:
+            self._segments.close()
         finally:
-            os.close(folder)
-        return file
-
-
-def _write_durably(file: int, data: bytes) -> None:
-    """All of it or, as far as the disk allows, none: half a line must not be followed by another."""
-    before = os.fstat(file).st_size
-    view = memoryview(data)
-    try:
-        while view:
-            view = view[os.write(file, view) :]
-        os.fsync(file)
-    except OSError:
-        os.ftruncate(file, before)
-        raise
+            self._lock.release()

@@ -17,13 +17,44 @@ Positive = Annotated[int, Field(ge=1)]
 
 
 class LaneLimits(BaseModel):
-    """What an account allows; None is no limit."""
+    """
+    What an account allows; None is no limit.
+
+    Attributes:
+        tokens_per_minute: Read and written together, as OpenAI counts.
+        input_tokens_per_minute: Read, as Anthropic counts: what comes from its cache is not among them.
+        output_tokens_per_minute: Written.
+        max_in_flight: Requests at once, of all processes that share the ledger.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     requests_per_minute: Positive | None = None
     tokens_per_minute: Positive | None = None
+    input_tokens_per_minute: Positive | None = None
+    output_tokens_per_minute: Positive | None = None
     max_in_flight: Positive | None = None
+
+    @property
+    def per_minute(self) -> tuple[int | None, int | None, int | None, int | None]:
+        """Requests, tokens, input tokens and output tokens."""
+        return (
+            self.requests_per_minute,
+            self.tokens_per_minute,
+            self.input_tokens_per_minute,
+            self.output_tokens_per_minute,
+        )
+
+    def or_else(self, others: "LaneLimits") -> "LaneLimits":
+        """These, and others' where these say nothing."""
+        return LaneLimits(**{**others.model_dump(exclude_none=True), **self.model_dump(exclude_none=True)})
+
+    def lowered_to(self, others: "LaneLimits") -> "LaneLimits":
+        """The lower of both, where either says something."""
+        said = self.model_dump()
+        for name, other in others.model_dump(exclude_none=True).items():
+            said[name] = other if said[name] is None else min(said[name], other)
+        return LaneLimits(**said)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +78,13 @@ class Lane:
     limits: LaneLimits = field(default_factory=LaneLimits)
     simulated: bool = False
     timeout_s: float = 600.0
+
+    @property
+    def account(self) -> str:
+        """What tells it from every other lane in the ledger; no part of a key is in it."""
+        parts = urlsplit(self.base_url)
+        where = f"{parts.netloc.rpartition('@')[2]}{parts.path.rstrip('/')}"
+        return f"{self.client} {where} {self.key_name}"
 
     def problem(self) -> str | None:
         """Why nothing can be sent on this lane at all; None if it can. No part of a key is in it."""

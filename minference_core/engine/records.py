@@ -4,6 +4,7 @@ The journal's records: what is written down of a request, its sending and its an
     {"kind": "intent",  "lineage_id", "request_key", "attempt", … what is sent, and where}
     {"kind": "outcome", "lineage_id", "request_key", "attempt", "status", "body", "error", …}
     {"kind": "refused", … an intent and an outcome in one: it was never sent}
+    {"kind": "reused",  … an intent and an outcome in one: another's answer, "from" says whose; never sent}
     {"kind": "tool",    "lineage_id", "request_key", "attempt", "tool_call_id", … what a tool gave that the
                         request's answer called}
 
@@ -16,16 +17,32 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
+from uuid import UUID
 
+from minference_core import ids
 from minference_core.engine.asked import Sendable
+from minference_core.engine.ledger import Takings
 from minference_core.engine.limits import Lane
 from minference_core.engine.transport import HttpReply
 from minference_core.errors import ErrorClass, TimedOut, TransportError, Unreadable
 from minference_core.providers import SIMULATOR, endpoint
 
-__all__ = ["body_text", "intent", "outcome", "refusal", "shown", "tool_run"]
+__all__ = [
+    "body_text",
+    "exchange_id",
+    "in_budgets",
+    "intent",
+    "outcome",
+    "refusal",
+    "reused",
+    "shown",
+    "tool_run",
+    "with_spent",
+]
 
 Record = dict[str, Any]
+
+_NOTHING = Takings()
 
 # The provider's own, then what LiteLLM's proxy passes on, and its own.
 _REQUEST_IDS = ("x-request-id", "request-id", "llm_provider-x-request-id", "x-litellm-call-id")
@@ -35,8 +52,16 @@ _COST_HEADER = "x-litellm-response-cost"
 _SHORTEST_SECRET = 12
 
 
-def intent(request: Sendable, lane: Lane, attempt: int, at: datetime, run_id: str) -> Record:
-    """What is about to be sent, and where; `attempt` counts from 1, 0 is never sent."""
+def intent(
+    request: Sendable, lane: Lane, attempt: int, at: datetime, run_id: str, *, reserved: Takings = _NOTHING
+) -> Record:
+    """
+    What is about to be sent, and where.
+
+    Args:
+        attempt: From 1; 0 is never sent.
+        reserved: What budgets have set aside for it.
+    """
     return {
         **_name(request, attempt),
         "kind": "intent",
@@ -47,7 +72,24 @@ def intent(request: Sendable, lane: Lane, attempt: int, at: datetime, run_id: st
         "simulated": lane.simulated,
         "run_id": run_id,
         "sent_at": at.isoformat(),
+        **_in_budgets("reserved", reserved),
     }
+
+
+def with_spent(record: Record, spent: Takings) -> Record:
+    """An outcome with what budgets have charged for it."""
+    return record | _in_budgets("spent", spent)
+
+
+def in_budgets(record: Mapping[str, Any], which: str) -> Takings:
+    """What budgets have set aside for an intent (`reserved`), or charged for an outcome (`spent`)."""
+    return Takings(record.get(f"{which}_nanodollars", 0), record.get(f"{which}_tokens", 0))
+
+
+def _in_budgets(which: str, amount: Takings) -> Record:
+    if amount == _NOTHING:
+        return {}
+    return {f"{which}_nanodollars": amount.nanodollars, f"{which}_tokens": amount.tokens}
 
 
 def outcome(request: Sendable, lane: Lane, attempt: int, answer: HttpReply | TransportError) -> Record:
@@ -71,6 +113,35 @@ def refusal(
     """A request that was not sent, and why."""
     written = intent(request, lane, 0, at, run_id)
     return {**written, "kind": "refused", **_result(at, error=error, error_message=message)}
+
+
+def reused(
+    request: Sendable, lane: Lane, attempt: int, found: Mapping[str, Any], at: datetime, run_id: str
+) -> Record:
+    """
+    An answer that another request of the same key was given.
+
+    Args:
+        found: Its `status`, `body`, `provider_request_id`, `simulated`, and `from`: the `partition`,
+            `run_id`, `lineage_id` and `attempt` that asked for it.
+    """
+    return {
+        **intent(request, lane, attempt, at, run_id),
+        "kind": "reused",
+        "from": found["from"],
+        **_result(
+            at,
+            status=found["status"],
+            body=found["body"],
+            provider_request_id=found["provider_request_id"],
+            simulated=found["simulated"],
+        ),
+    }
+
+
+def exchange_id(lineage: UUID, request_key: UUID, attempt: int) -> UUID:
+    """The name of an attempt that was made, for ever."""
+    return ids.prefixed_uuid(lineage, "exchange", request_key, attempt)
 
 
 def tool_run(request: Sendable, attempt: int, run: Mapping[str, Any], run_id: str) -> Record:

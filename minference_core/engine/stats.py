@@ -2,21 +2,31 @@
 
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from decimal import Decimal
 
-from minference_core.engine.gate import BURST_S
+from minference_core.engine.asked import Sendable
 from minference_core.engine.limits import Lane
-from minference_core.requests import price
-from minference_core.threads import TokenUsage
+from minference_core.engine.metrics import Look, Pace, Reserved, Timeline, limit_share
+from minference_core.engine.telemetry import Telemetry, telemetry
+from minference_core.errors import ErrorClass
+from minference_core.requests import Meaning, Weight, price
+from minference_core.threads import OwnPrice, TokenUsage
 
 __all__ = ["Progress", "RunReport", "RunStats"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """A look at a run that goes on; rates are since its start."""
+    """
+    A look at a run that goes on; rates, share and time left are of the recent past.
+
+    Attributes:
+        failures: Conversations that ended early, by error class.
+        rate_limited: Attempts that a provider refused as too fast (429).
+    """
 
     total: int
     done: int
@@ -31,6 +41,7 @@ class Progress:
     limit_share: float | None
     failures: Mapping[str, int]
     eta_s: float | None
+    rate_limited: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,9 +58,11 @@ class RunReport:
         tool_failures: Of these, the ones that gave an error.
         sent: Requests this run put on the wire, retries included.
         skipped: Conversations that needed nothing sent.
+        shared: Answers that this run took over from other conversations.
         failures: Conversations that ended early, by error class.
         limit_share: By client, the part of its tightest limit that was used while it was in use.
         undone: Conversations that a stop left unfinished.
+        timeline: What this run did, by lane and time.
     """
 
     threads: int
@@ -71,6 +84,8 @@ class RunReport:
     seconds: float
     stopped: bool
     undone: int
+    timeline: Timeline = field(default_factory=lambda: Timeline(0.0))
+    shared: int = 0
 
 
 @dataclass(slots=True)
@@ -78,23 +93,38 @@ class _LaneUse:
     """What one lane carried, and when."""
 
     requests: int = 0
-    tokens: int = 0
+    prompt: int = 0
+    output: int = 0
+    in_flight: int = 0
     first_s: float | None = None
     last_s: float = 0.0
 
+    @property
+    def reserved(self) -> Reserved:
+        return Reserved(self.requests, self.prompt, self.output)
 
-@dataclass(slots=True)
+
+@dataclass(slots=True, eq=False, weakref_slot=True)
 class RunStats:
-    """The counters behind `Progress` and `RunReport`; plain numbers, written by one event loop."""
+    """
+    The counters behind `Progress` and `RunReport`; plain numbers, written by one event loop.
+
+    The engine says of each attempt when it leaves (`request_sent`) and what came of it (`ended`), and of each
+    that is to be repeated that it is (`retried`).
+    """
 
     total: int = 0
-    started_s: float = field(default_factory=time.monotonic)
+    now: Callable[[], float] = time.monotonic
+    started_s: float = field(init=False)
+    started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     done: int = 0
     complete: int = 0
     skipped: int = 0
+    shared: int = 0
     replies: int = 0
     sent: int = 0
     retries: int = 0
+    rate_limited: int = 0
     in_flight: int = 0
     failures: Counter[str] = field(default_factory=Counter)
     prompt_tokens: int = 0
@@ -102,35 +132,90 @@ class RunStats:
     cached_tokens: int = 0
     cost_usd: Decimal = Decimal(0)
     unknown_price: int = 0
+    prices: Mapping[str, OwnPrice] = field(default_factory=dict)  # the user's own, by model
     simulated: bool = False  # whether any answer was: its dollars are nobody's
     lanes: dict[str, tuple[Lane, _LaneUse]] = field(default_factory=dict)
+    recent_share: dict[str, float] = field(default_factory=dict)  # by client, when last looked at
+    telemetry: Telemetry | None = field(default_factory=telemetry)
+    timeline: Timeline = field(init=False)
+    _pace: Pace = field(init=False)
 
-    def request_sent(self, lane: Lane, tokens: int) -> None:
-        use = self.lanes.setdefault(lane.client, (lane, _LaneUse()))[1]
-        use.first_s = time.monotonic() if use.first_s is None else use.first_s
-        use.last_s = time.monotonic()
+    def __post_init__(self) -> None:
+        self.started_s = self.now()
+        self.timeline, self._pace = Timeline(self.started_s), Pace(self.started_s)
+        if self.telemetry is not None:
+            self.telemetry.watch(self)
+
+    def request_sent(self, lane: Lane, weight: Weight) -> float:
+        """
+        Count a request that leaves now.
+
+        Args:
+            weight: What it counts for against the lane's limits.
+
+        Returns:
+            When that is, for its latency.
+        """
+        now, use = self.now(), self._use(lane)
+        use.first_s = now if use.first_s is None else use.first_s
+        use.last_s = now
         use.requests += 1
-        use.tokens += tokens
+        use.prompt += weight.prompt
+        use.output += weight.output
+        use.in_flight += 1
         self.sent += 1
+        counts = self.timeline.at(lane.client, now)
+        counts.sent += 1
+        counts.prompt_reserved += weight.prompt
+        counts.output_reserved += weight.output
+        if use.in_flight > counts.max_in_flight:
+            counts.max_in_flight = use.in_flight
+        return now
 
-    def answered(self, client: str, model: str | None, usage: TokenUsage) -> None:
-        self.prompt_tokens += usage.prompt_tokens or 0
-        self.completion_tokens += usage.completion_tokens or 0
-        self.cached_tokens += usage.cached_tokens or 0
-        cost = price(client, model or "", usage).usd
-        if cost is None:
-            self.unknown_price += 1
+    def ended(self, lane: Lane, request: Sendable, meaning: Meaning, latency_s: float) -> None:
+        """
+        Count what came of an attempt.
+
+        Args:
+            meaning: Of its answer, or of the failure to get one.
+            latency_s: From its leaving until the last byte.
+        """
+        self._use(lane).in_flight -= 1
+        counts = self.timeline.at(lane.client, self.now())
+        counts.latency.add(latency_s)
+        cost = None
+        if meaning.reply is None:
+            error = meaning.error or ErrorClass.CONNECTION
+            counts.fail(error)
+            self.rate_limited += error is ErrorClass.RATE_LIMIT
         else:
-            self.cost_usd += cost
+            usage = meaning.reply.usage
+            cost = price(request.client, request.model or "", usage, self.prices).usd
+            self._answered(usage, cost)
+            counts.answer(usage.prompt_tokens or 0, usage.completion_tokens or 0, cost)
+        if self.telemetry is not None:
+            self.telemetry.ended(lane, request, meaning, latency_s, cost)
+
+    def retried(self, lane: Lane) -> None:
+        """Count an attempt that is to be followed by another of the same request."""
+        self.retries += 1
+        self.timeline.at(lane.client, self.now()).retries += 1
+        if self.telemetry is not None:
+            self.telemetry.retried(lane)
 
     def limit_share(self) -> dict[str, float]:
         shares = {client: _share(lane, use) for client, (lane, use) in self.lanes.items()}
         return {client: share for client, share in shares.items() if share is not None}
 
+    def on_their_way(self) -> dict[str, float]:
+        """By client, the requests that have left and are not back."""
+        return {client: use.in_flight for client, (_, use) in list(self.lanes.items())}
+
     def progress(self) -> Progress:
-        seconds = max(1e-6, time.monotonic() - self.started_s)
-        tokens = self.prompt_tokens + self.completion_tokens
-        per_s = self.done / seconds
+        now = self.now()
+        recent = self._pace.since(self._look(now))
+        seconds = max(1e-6, recent.at_s)
+        self.recent_share = self._recent_share(now, recent)
         return Progress(
             total=self.total,
             done=self.done,
@@ -138,13 +223,14 @@ class RunStats:
             in_flight=self.in_flight,
             retried=self.retries,
             requests_sent=self.sent,
-            tokens=tokens,
+            tokens=self.prompt_tokens + self.completion_tokens,
             cost_usd=self.cost_usd,
-            requests_per_s=self.sent / seconds,
-            tokens_per_s=tokens / seconds,
-            limit_share=max(self.limit_share().values(), default=None),
+            requests_per_s=recent.sent / seconds,
+            tokens_per_s=recent.tokens / seconds,
+            limit_share=max(self.recent_share.values(), default=None),
             failures=dict(self.failures),
-            eta_s=(self.total - self.done) / per_s if per_s > 0 else None,
+            eta_s=self._left_s(now, recent),
+            rate_limited=self.rate_limited,
         )
 
     def report(
@@ -167,24 +253,58 @@ class RunStats:
             cost_usd=self.cost_usd,
             unknown_price=self.unknown_price,
             limit_share=self.limit_share(),
-            seconds=time.monotonic() - self.started_s,
+            seconds=self.now() - self.started_s,
             stopped=stopped,
             undone=self.total - self.done,
+            timeline=self.timeline,
+            shared=self.shared,
         )
+
+    def _use(self, lane: Lane) -> _LaneUse:
+        known = self.lanes.get(lane.client)
+        if known is None:
+            known = self.lanes[lane.client] = (lane, _LaneUse())
+            self.timeline.limits[lane.client] = lane.limits
+        return known[1]
+
+    def _look(self, now: float) -> Look:
+        lanes = {client: use.reserved for client, (_, use) in self.lanes.items()}
+        tokens = self.prompt_tokens + self.completion_tokens
+        return Look(now, self.sent, tokens, self.done - self.skipped, lanes)
+
+    def _answered(self, usage: TokenUsage, cost_usd: Decimal | None) -> None:
+        self.prompt_tokens += usage.prompt_tokens or 0
+        self.completion_tokens += usage.completion_tokens or 0
+        self.cached_tokens += usage.cached_tokens or 0
+        if cost_usd is None:
+            self.unknown_price += 1
+        else:
+            self.cost_usd += cost_usd
+
+    def _recent_share(self, now: float, recent: Look) -> dict[str, float]:
+        shares = {
+            client: limit_share(
+                lane.limits, recent.lanes[client], max(1.0, min(recent.at_s, now - use.first_s))
+            )
+            for client, (lane, use) in self.lanes.items()
+            if use.first_s is not None
+        }
+        return {client: share for client, share in shares.items() if share is not None}
+
+    def _left_s(self, now: float, recent: Look) -> float | None:
+        """Conversations that needed nothing sent say nothing of how long the others take."""
+        settled, seconds = recent.settled, recent.at_s
+        if settled == 0:
+            settled, seconds = self.done - self.skipped, now - self.started_s
+        return (self.total - self.done) * seconds / settled if settled > 0 else None
 
 
 def _share(lane: Lane, use: _LaneUse) -> float | None:
     """
     The used part of the lane's tightest limit, over the time it was in use.
 
-    The bucket is full at the start, so its second counts as used time; or a handful of requests in
-    an instant would read as many times the limit.
+    A second at the least, or a handful of requests in an instant would read as many times the limit.
     """
     if use.first_s is None:
         return None
-    minutes = max(1.0, use.last_s - use.first_s + BURST_S) / 60
-    rates = (
-        (use.requests, lane.limits.requests_per_minute),
-        (use.tokens, lane.limits.tokens_per_minute),
-    )
-    return max((used / minutes / limit for used, limit in rates if limit is not None), default=None)
+    return limit_share(lane.limits, use.reserved, max(1.0, use.last_s - use.first_s))

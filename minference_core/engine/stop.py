@@ -12,7 +12,10 @@ __all__ = ["graceful_stop"]
 @contextlib.contextmanager
 def graceful_stop(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> Iterator[None]:
     """
-    While open, SIGINT and SIGTERM set `stop` instead of raising; the old handlers come back after.
+    While open, the first SIGINT or SIGTERM sets `stop` instead of raising; the old handlers come back after.
+
+    A second one is for whoever does not want to wait for what is in flight: it does what it would have done
+    without us. What is on disk stays, and what is not is asked again by the next run.
 
     Signals reach the main thread only; in any other this does nothing.
     """
@@ -20,11 +23,24 @@ def graceful_stop(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> Itera
         yield
         return
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    for number in before:
-        loop.add_signal_handler(number, stop.set)
-    try:
-        yield
-    finally:
+    heard = False
+
+    def give_back() -> None:
         for number, handler in before.items():
             loop.remove_signal_handler(number)
             signal.signal(number, handler)
+
+    def hear(number: signal.Signals) -> None:
+        nonlocal heard
+        if heard:
+            give_back()
+            signal.raise_signal(number)
+        heard = True
+        stop.set()
+
+    for number in before:
+        loop.add_signal_handler(number, hear, number)
+    try:
+        yield
+    finally:
+        give_back()

@@ -17,7 +17,7 @@ from pyreqwest.client import ClientBuilder
 from pyreqwest.compatibility.httpx import HttpxTransport
 from pyreqwest.exceptions import PyreqwestError
 
-from minference_core.errors import TimedOut, TransportError, Unreadable
+from minference_core.errors import TimedOut, TransportError, Unreached, Unreadable
 
 __all__ = ["HttpReply", "Transport"]
 
@@ -60,6 +60,7 @@ class Transport:
         Send one request and read the whole answer.
 
         Raises:
+            Unreached: There is no connection; nothing was sent.
             TimedOut: It took longer than `timeout_s` in all.
             Unreadable: An answer came, with headers that are not text.
             TransportError: The connection was refused, reset or cut off, or nothing could be sent.
@@ -71,6 +72,8 @@ class Transport:
                 content = await response.aread()
             finally:
                 await response.aclose()
+        except (httpx.ConnectError, httpx.ConnectTimeout) as exc:
+            raise Unreached(f"{_host(url)}: {str(exc) or type(exc).__name__}") from exc
         except httpx.TimeoutException as exc:
             raise TimedOut(f"no answer from {_host(url)} within {self._timeout_s:g} s") from exc
         except (httpx.HTTPError, PyreqwestError, OSError) as exc:

@@ -9,6 +9,7 @@ import orjson
 import pyarrow as pa
 
 from minference_core import ids
+from minference_core.errors import DiskError
 from minference_core.parquet import aside, write_rows
 from minference_core.providers import Unsupported
 from minference_core.requests import ExchangeRecord, Step, replay
@@ -64,7 +65,7 @@ def write_transcripts(source: SpecSource, *, exchanges: Path, target_folder: Pat
 
     Raises:
         SpecError: The specs cannot be read.
-        OSError: The folder cannot be written; older files there stay as they are.
+        DiskError: The folder cannot be written; older files there stay as they are.
     """
     tables = target_folder / f"{source.partition.key}.parquet"
     lines = target_folder / f"{source.partition.key}.jsonl"
@@ -77,8 +78,11 @@ def write_transcripts(source: SpecSource, *, exchanges: Path, target_folder: Pat
             complete += row["complete"]
             yield row
 
-    with aside(lines) as partial, partial.open("wb") as text:
-        threads = write_rows(tables, TRANSCRIPTS, also_as_lines(text))
+    try:
+        with aside(lines) as partial, partial.open("wb") as text:
+            threads = write_rows(tables, TRANSCRIPTS, also_as_lines(text))
+    except OSError as exc:
+        raise DiskError(target_folder, exc, "Every answer is in the table of exchanges") from exc
     return TranscriptReport(threads, complete, (tables, lines))
 
 
@@ -106,7 +110,7 @@ def _row(source: SpecSource, given: Conversation, steps: Iterator[Step], spec: T
         "partition_key": source.partition.key,
         "thread_key": given.thread_key,
         "sample": given.sample,
-        "generation": given.generation,
+        "generation": given.generation if last is None else last.request.conversation.generation,
         "lineage_id": str(thread.lineage_id),
         "thread_id": str(thread.id),
         "client": thread.llm_config.client,

@@ -22,7 +22,7 @@ import duckdb
 
 from minference_core import ids
 from minference_core.entities import Entity
-from minference_core.errors import StoreError
+from minference_core.errors import DiskError, StoreError
 from minference_core.lineage.install import definitions
 from minference_core.lineage.reading import Reader
 from minference_core.lineage.rows import Row, entity_row, kept_with_its_message, naive_utc, thread_row
@@ -180,8 +180,8 @@ class EntityStore:
         tables = {kind: table(kind, given) for kind, given in rows.items()}
         try:
             write_segment(self._inbox, name, self._mat_id, tables)
-        except OSError as error:
-            raise StoreError(f"{self._inbox} cannot be written: {error}") from error
+        except DiskError as error:
+            raise StoreError(str(error)) from error
         self._noted = True
 
     def _materialization(self) -> Row:

@@ -114,6 +114,7 @@ def exchange_row(
     return {
         **row,
         "id": ids.prefixed_uuid(lineage, *name),
+        "reused_from": UUID(origin) if (origin := recorded.get("reused_from")) else None,
         "mat_id": mat_id,
         "request_key": key,
         "dataset": partition.dataset,

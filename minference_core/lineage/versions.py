@@ -172,8 +172,8 @@ class _PartitionRows:
         record = self._record.take(conversation.thread.lineage_id)
         made: dict[tuple[str, int], Step] = {}
         versions: dict[UUID, ChatThread] = {}
-        head = _Version(conversation.thread)
-        for branch in _generations(conversation, record):
+        head = _Version(conversation.thread, conversation.generation)
+        for branch in _branches(conversation, record):
             for head in _walk(branch, record):
                 thread, step = head.thread, head.made_by
                 if step is not None and step.attempt is not None:
@@ -181,7 +181,7 @@ class _PartitionRows:
                 if thread.id not in versions:
                     versions[thread.id] = thread
                     parent = versions.get(thread.parent_id) if thread.parent_id else None
-                    self._add_version(thread, parent, branch, step, meta)
+                    self._add_version(head, parent, branch, meta)
         self._add_record(record, made)
         self._add_head(head)
 
@@ -209,12 +209,12 @@ class _PartitionRows:
 
     def _add_version(
         self,
-        thread: ChatThread,
+        version: "_Version",
         parent: ChatThread | None,
         branch: Conversation,
-        step: Step | None,
         meta: str | None,
     ) -> None:
+        thread, step = version.thread, version.made_by
         self._add_parts(thread)
         row = thread_row(
             thread,
@@ -225,7 +225,7 @@ class _PartitionRows:
             thread_key=branch.thread_key,
             sample=branch.sample,
             request_key=step.request.key if step else None,
-            generation=branch.generation,
+            generation=version.generation,
             meta=meta,
         )
         self._writer.add("thread_version", row)
@@ -246,12 +246,16 @@ class _PartitionRows:
             self._writer.add(*entity_row(part, self._mat_id, beside=False))
 
 
-def _generations(conversation: Conversation, record: ConversationRecord) -> Iterator[Conversation]:
-    """The conversation as each generation on record held it, the one that counts now last."""
+def _branches(conversation: Conversation, record: ConversationRecord) -> Iterator[Conversation]:
+    """The conversation as each generation on record held it, then as it was amended; what counts now last."""
+    as_given, known = conversation, [*conversation.before, conversation]
+    if conversation.before:
+        as_given = conversation.before[0]
+    amended = {generation for branch in known for generation in (branch.generation, *branch.again.values())}
     on_record = {attempt["generation"] for attempt in record.attempts}
-    for generation in sorted(on_record - {conversation.generation}):
-        yield replace(conversation, generation=generation)
-    yield conversation
+    for generation in sorted(on_record - amended):
+        yield replace(as_given, generation=generation)
+    yield from known
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,22 +263,24 @@ class _Version:
     """A version a thread went through, the step whose reply made it, and why nothing came after it."""
 
     thread: ChatThread
+    generation: int
     made_by: Step | None = None
     error: ErrorClass | None = None
 
 
 def _walk(conversation: Conversation, record: ConversationRecord) -> Iterator[_Version]:
     """Every version the thread went through, oldest first; one may come twice in a row."""
-    yield _Version(conversation.thread)
+    yield _Version(conversation.thread, conversation.generation)
     try:
         for step in replay(conversation, record):
             if step.attempt is None:
                 return
-            sent = stamped(step.request.conversation, step.attempt.first_sent_at).thread
+            asked = step.request.conversation
+            sent = stamped(asked, step.attempt.first_sent_at).thread
             if step.after.thread.id == sent.id:
-                yield _Version(sent, None, step.after.failed)
+                yield _Version(sent, asked.generation, None, step.after.failed)
             else:
-                yield _Version(sent)
-                yield _Version(step.after.thread, step, step.after.failed)
+                yield _Version(sent, asked.generation)
+                yield _Version(step.after.thread, asked.generation, step, step.after.failed)
     except Unsupported:
         return  # the request table says why; there is nothing but the thread as it was given

@@ -9,7 +9,16 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from minference_core.engine import Draining, Engine, Lane, LaneLimits, Settled, Workers, environment
+from minference_core.engine import (
+    Draining,
+    Engine,
+    Lane,
+    LaneLimits,
+    Settled,
+    Spending,
+    Workers,
+    environment,
+)
 from minference_core.entities import EntityRegistry
 from minference_core.errors import ErrorClass
 from minference_core.orchestrator.bar import progress_bar
@@ -27,6 +36,7 @@ log = logging.getLogger(__name__)
 _MAX_IN_FLIGHT = 64
 # As long as a request may take; a tool that hangs must not hold up its batch for ever.
 _TOOL_TIMEOUT_S = 600.0
+_NO_BUDGET = Spending()
 
 
 class InferenceOrchestrator:
@@ -51,6 +61,7 @@ class InferenceOrchestrator:
         max_in_flight: int = _MAX_IN_FLIGHT,
         tool_timeout_s: float | None = _TOOL_TIMEOUT_S,
         show_progress: bool | None = None,
+        spending: Spending = _NO_BUDGET,
     ) -> None:
         """
         Args:
@@ -66,6 +77,7 @@ class InferenceOrchestrator:
             max_in_flight: Requests at once and provider, where its limits do not say.
             tool_timeout_s: Seconds that a tool may take before its call has failed. A function of this
                 process that is not async goes on in its thread, unheard; one from source is stopped.
+            spending: Budgets that no run may exceed, and prices of your own.
             show_progress: A progress bar on stderr; only on a terminal when left out.
         """
         given: dict[Client, RequestLimits | None] = {
@@ -90,6 +102,8 @@ class InferenceOrchestrator:
             self.cache_folder,
             keep=local_cache,
             max_in_flight=max_in_flight,
+            ledger_url=environment.ledger_url(_data_folder()),
+            spending=spending,
         )
         self._tool_timeout_s = tool_timeout_s
         self._show_progress = show_progress
@@ -140,11 +154,13 @@ class InferenceOrchestrator:
         """
         found: list[list[ProcessedOutput] | BaseException] = []
         running: list[tuple[asyncio.AbstractEventLoop, asyncio.Task[object]]] = []
-        context, ended = contextvars.copy_context(), threading.Event()
+        context, ended, given_up = contextvars.copy_context(), threading.Event(), threading.Event()
 
         async def asked() -> list[ProcessedOutput]:
             if (task := asyncio.current_task()) is not None:
                 running.append((asyncio.get_running_loop(), task))
+                if given_up.is_set():
+                    task.cancel()
             return await self.run_parallel_ai_completion(chat_threads)
 
         def work() -> None:
@@ -160,6 +176,7 @@ class InferenceOrchestrator:
         try:
             ended.wait()
         except BaseException:
+            given_up.set()  # before it looks who is running: whoever begins later sees it
             for loop, task in running:
                 with suppress(RuntimeError):  # it has just ended
                     loop.call_soon_threadsafe(task.cancel)
@@ -275,4 +292,8 @@ def _default(client: Client) -> RequestLimits:
 
 
 def _default_folder() -> Path:
-    return Path(environment.said(environment.DATA_VARIABLE) or "data") / "library"
+    return _data_folder() / "library"
+
+
+def _data_folder() -> Path:
+    return Path(environment.said(environment.DATA_VARIABLE) or "data")

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+from minference_core.engine.journal_files import journal_files, read_journal
 from minference_core.requests import ProcessedOutput, RawOutput, raw_result
 from minference_core.threads import LLMClient
 
@@ -20,21 +21,51 @@ def parse_results_file(filepath: str | Path, client: LLMClient | str | None = No
     In a journal's, `chat_thread_live_id` is the thread's lineage: a warm object does not outlive its process.
 
     Args:
-        filepath: A journal of an orchestrator (`journal_folder`), or a results file of the original
-            library: lines of `[metadata, request, response]`.
+        filepath: A journal of an orchestrator (in a folder of `journal_folder`), that folder with all its
+            journals, or a results file of the original library: lines of `[metadata, request, response]`.
         client: Who answered, where the file does not say.
 
     Raises:
         ValueError: A line is neither; it names file and line. A last line that was cut off is left out.
     """
     path = Path(filepath)
-    asked: dict[tuple[Any, ...], dict[str, Any]] = {}
-    return [raw.create_processed_output() for raw in _raw_outputs(path, client, asked)]
+    files = journal_files(path) if path.is_dir() else [path]
+    asked = _Asked(files[:1])
+    return [raw.create_processed_output() for file in files for raw in _raw_outputs(file, client, asked)]
 
 
-def _raw_outputs(
-    path: Path, client: LLMClient | str | None, asked: dict[tuple[Any, ...], Any]
-) -> Iterator[RawOutput]:
+class _Asked:
+    """The intents whose outcomes are still to come; one may be in an earlier file than its outcome."""
+
+    def __init__(self, first: list[Path]) -> None:
+        self._first = first
+        self._open: dict[tuple[Any, ...], dict[str, Any]] = {}
+
+    def note(self, intent: dict[str, Any]) -> None:
+        self._open[_name(intent)] = intent
+
+    def of(self, outcome: dict[str, Any]) -> dict[str, Any]:
+        name = _name(outcome)
+        if outcome["kind"] == "outcome" and name not in self._open:
+            self._read_earlier()
+        return self._open.pop(name, outcome)
+
+    def _read_earlier(self) -> None:
+        """What the files before the first one say, once."""
+        for path in self._first:
+            for earlier in journal_files(path.parent):
+                if earlier.name < path.name:
+                    for _, _, record in read_journal(earlier):
+                        if record["kind"] == "intent":
+                            self.note(record)
+        self._first = []
+
+
+def _name(record: dict[str, Any]) -> tuple[Any, ...]:
+    return record["lineage_id"], record["request_key"], record["attempt"]
+
+
+def _raw_outputs(path: Path, client: LLMClient | str | None, asked: _Asked) -> Iterator[RawOutput]:
     with path.open(encoding="utf-8") as file:
         for number, line in enumerate(file, start=1):
             if not line.endswith("\n"):
@@ -47,15 +78,16 @@ def _raw_outputs(
                 yield found
 
 
-def _read(line: Any, client: LLMClient | str | None, asked: dict[tuple[Any, ...], Any]) -> RawOutput | None:
+def _read(line: Any, client: LLMClient | str | None, asked: _Asked) -> RawOutput | None:
     if isinstance(line, list):
         metadata, request, response = line
         return _raw(metadata, request, response, client)
-    name = (line["lineage_id"], line["request_key"], line["attempt"])
-    if line["kind"] == "intent":
-        asked[name] = line
+    if line["kind"] == "tool":
         return None
-    intent = asked.get(name, line)
+    if line["kind"] == "intent":
+        asked.note(line)
+        return None
+    intent = asked.of(line)
     return RawOutput.cold(
         raw_result=raw_result(line["body"], line["error_message"] or line["error"]),
         completion_kwargs={},

@@ -1,14 +1,14 @@
 """
 The engines of an orchestrator, open for as long as anyone on an event loop asks with them.
 
-All runs of one loop share them, and with them the limits; the next run on another loop begins where
-their pace left off.
+All runs of one loop share them; the limits are shared through the ledger, whatever the loop or process.
 """
 
 import asyncio
 import logging
 import shutil
 import threading
+import weakref
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -18,7 +18,19 @@ from pathlib import Path
 from uuid import UUID, uuid4
 from weakref import WeakKeyDictionary
 
-from minference_core.engine import Engine, Gate, History, Journal, Lane, RunStats, Transport
+from minference_core.engine import (
+    Admission,
+    Engine,
+    Gate,
+    History,
+    Journal,
+    Lane,
+    Ledger,
+    Purse,
+    RunStats,
+    Spending,
+    Transport,
+)
 
 __all__ = ["Session", "Sessions"]
 
@@ -39,7 +51,7 @@ class Session:
     lanes: Mapping[str, Lane]
     widths: Mapping[str, int]
     transports: Mapping[str, Transport]
-    gates: Mapping[str, Gate]
+    admissions: Mapping[str, Admission]
     slots: Mapping[str, asyncio.Semaphore]
     journal: Journal
     history: History
@@ -55,9 +67,9 @@ class Session:
             self.journal,
             self.history,
             RunStats(),
+            self.admissions[client],
             run_id=self.run_id,
             stop=stop,
-            gate=self.gates[client],
         )
 
 
@@ -65,7 +77,6 @@ class Session:
 class _Shared:
     """One loop's session and how many runs use it."""
 
-    gates: Mapping[str, Gate]
     changing: asyncio.Lock = field(default_factory=asyncio.Lock)
     users: int = 0
     session: Session | None = None
@@ -76,7 +87,14 @@ class Sessions:
     """The sessions of one orchestrator, one for each event loop that it is used on."""
 
     def __init__(
-        self, lanes: Mapping[str, Lane], cache_folder: Path, *, keep: bool, max_in_flight: int
+        self,
+        lanes: Mapping[str, Lane],
+        cache_folder: Path,
+        *,
+        keep: bool,
+        max_in_flight: int,
+        ledger_url: str | None,
+        spending: Spending,
     ) -> None:
         """
         Args:
@@ -84,6 +102,7 @@ class Sessions:
             cache_folder: Where the journals of answers go, in a folder of this orchestrator's own.
             keep: Leave them there; without it they are deleted once their answers are delivered.
             max_in_flight: Requests at once on a lane that does not say itself.
+            ledger_url: Where limits and budgets are shared with other processes; None shares nothing.
         """
         self._lanes = lanes
         self._keep = keep
@@ -92,7 +111,9 @@ class Sessions:
         self._cache_folder = cache_folder
         self._guard = threading.Lock()
         self._by_loop: WeakKeyDictionary[asyncio.AbstractEventLoop, _Shared] = WeakKeyDictionary()
-        self._latest: Mapping[str, Gate] = {}
+        self._spending = spending
+        self._ledger = Ledger(ledger_url)
+        weakref.finalize(self, self._ledger.close)
 
     @property
     def folder(self) -> Path:
@@ -110,7 +131,7 @@ class Sessions:
         shared = self._shared()
         async with shared.changing:
             if shared.session is None:
-                shared.session = await shared.closing.enter_async_context(self._opened(shared.gates))
+                shared.session = await shared.closing.enter_async_context(self._opened())
             session = shared.session
             shared.users += 1
         try:
@@ -129,22 +150,24 @@ class Sessions:
         with self._guard:
             loop = asyncio.get_running_loop()
             if loop not in self._by_loop:
-                gates = {
-                    client: Gate(lane.limits, after=self._latest.get(client))
-                    for client, lane in self._lanes.items()
-                }
-                self._by_loop[loop] = _Shared(gates)
-                self._latest = gates
+                self._by_loop[loop] = _Shared()
             return self._by_loop[loop]
 
     @asynccontextmanager
-    async def _opened(self, gates: Mapping[str, Gate]) -> AsyncIterator[Session]:
+    async def _opened(self) -> AsyncIterator[Session]:
         run_id = uuid4().hex
         folder = self.folder / run_id  # its own, as a journal has one writer
         widths = {
             client: lane.limits.max_in_flight or self._max_in_flight for client, lane in self._lanes.items()
         }
         async with AsyncExitStack() as opened:
+            purse = await opened.enter_async_context(Purse(self._ledger, run_id, self._spending.budgets))
+            gates = {
+                client: await opened.enter_async_context(
+                    Gate(lane, self._ledger, max_in_flight=widths[client])
+                )
+                for client, lane in self._lanes.items()
+            }
             session = Session(
                 lanes=self._lanes,
                 widths=widths,
@@ -152,7 +175,7 @@ class Sessions:
                     client: await opened.enter_async_context(Transport(timeout_s=lane.timeout_s))
                     for client, lane in self._lanes.items()
                 },
-                gates=gates,
+                admissions={c: Admission(gate, purse, self._spending) for c, gate in gates.items()},
                 slots={client: asyncio.Semaphore(width) for client, width in widths.items()},
                 journal=await opened.enter_async_context(Journal(folder, run_id)),
                 history=History(folder),

@@ -5,22 +5,51 @@ What is in the journal for good comes first, in the order it was answered; a tor
 may be mended and a line that is no longer asked for are left out. The file is replaced whole.
 """
 
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Iterator, Set
+from dataclasses import dataclass, field, replace
+from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
+from uuid import UUID
 
-from minference_core.engine import History
-from minference_core.errors import ConfigError
+from minference_core.engine import Ends, History
+from minference_core.errors import ConfigError, ErrorClass
 from minference_core.request_files.endpoints import Address
 from minference_core.request_files.lines import Line, parse_line, read_lines
 from minference_core.request_files.output import OutputError, is_answer, result_line
 from minference_core.request_files.report import Tally
 from minference_core.request_files.request import FileRequest
 
-__all__ = ["check_files", "journal_folder", "resume"]
+__all__ = ["Again", "check_files", "journal_folder", "resume"]
 
 _OURS_BEGIN = (b"[", b'{"id": "batch_req_')
+
+
+@dataclass(slots=True)
+class Again:
+    """
+    Which failures are asked again: those that are not settled, unless classes are said.
+
+    Attributes:
+        classes: The only ones, settled or not; None for those that a plain run asks again.
+        lines: The settled ones of these, by their requests' keys.
+        left: All other failures.
+    """
+
+    classes: Set[ErrorClass] | None = None
+    lines: set[UUID] = field(default_factory=set)
+    left: set[UUID] = field(default_factory=set)
+
+    def chooses(self, key: UUID, error: ErrorClass | None, *, settled: bool) -> bool:
+        """Whether a line that has its end on record is asked all the same; it is noted."""
+        if self.classes is None or error is None:
+            return False
+        chosen = error in self.classes
+        if chosen and settled:
+            self.lines.add(key)
+        elif not chosen and not settled:
+            self.left.add(key)
+        return chosen
 
 
 def journal_folder(target: Path) -> Path:
@@ -54,37 +83,47 @@ def check_files(source: Path, target: Path) -> Path:
     return target
 
 
-def resume(file: BinaryIO, target: Path, history: History, address: Address, tally: Tally, name: str) -> None:
+def resume(
+    file: BinaryIO, target: Path, history: History, address: Address, tally: Tally, name: str, again: Again
+) -> None:
     """
-    Make the output hold exactly what is settled, and count that.
+    Make the output hold exactly what is not to be asked, and count that.
 
     Args:
         file: The input.
         name: The input's name, for messages.
+        again: Which failures are to be asked again.
 
     Raises:
         ConfigError: The output holds something else; nothing is changed then.
         OutputError: It cannot be written; nothing is changed then.
     """
     had_answers = _answers_in(target)
-    again = journal_folder(target) / "output.tmp"
+    new = journal_folder(target) / "output.tmp"
+    ends = None if again.classes is None else Ends(journal_folder(target), history)
     try:
-        with again.open("wb") as out:
-            out.writelines(_settled_lines(file, history, address, tally, name))
+        with new.open("wb") as out:
+            out.writelines(_settled_lines(file, history, ends, address, tally, name, again))
         if had_answers and not tally.stats.skipped:
             raise ConfigError(
                 f"{target} holds answers, and none of them is to a line of {name} as it is asked now "
                 f"(another file, URL or client?): choose another output, or move it away"
             )
-        again.replace(target)
+        new.replace(target)
     except OSError as exc:
         raise OutputError(f"{target} cannot be written: {exc.strerror}") from exc
     finally:
-        again.unlink(missing_ok=True)
+        new.unlink(missing_ok=True)
 
 
 def _settled_lines(
-    file: BinaryIO, history: History, address: Address, tally: Tally, name: str
+    file: BinaryIO,
+    history: History,
+    ends: Ends | None,
+    address: Address,
+    tally: Tally,
+    name: str,
+    again: Again,
 ) -> Iterator[bytes]:
     """Only places in the input are kept in memory: a line is read again when its turn comes."""
     places = {
@@ -92,7 +131,9 @@ def _settled_lines(
         for line in read_lines(file, address)
         if isinstance(line, Line)
     }
-    for key, attempt in history.settlements():
+    settled = ((*end, True) for end in history.settlements())
+    failures = ((*end, False) for end in (() if ends is None else ends.failures()))
+    for key, attempt, is_settled in chain(settled, failures):
         if key not in places:
             continue
         offset, number = places[key]
@@ -103,6 +144,8 @@ def _settled_lines(
         request = replace(FileRequest.of(line, address, name), key=key)
         meaning = request.interpret(attempt)
         error = None if meaning.reply is not None else meaning.error
+        if again.chooses(key, error, settled=is_settled):
+            continue
         tally.settle(number, error, meaning.message, reused=True)
         yield result_line(request, attempt, meaning)
 

@@ -7,7 +7,7 @@ refused is taken up by the same command and pays for nothing twice.
 
 import asyncio
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Set
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import BinaryIO
@@ -15,28 +15,35 @@ from typing import BinaryIO
 from pydantic import SecretStr
 
 from minference_core.engine import (
+    Admission,
     Draining,
     Engine,
+    Gate,
     History,
     Journal,
     Lane,
     LaneLimits,
+    Ledger,
     Progress,
+    Spending,
     Transport,
     Workers,
+    opened_books,
+    telemetry,
 )
-from minference_core.errors import ConfigError
+from minference_core.errors import ConfigError, ErrorClass
 from minference_core.providers import PROVIDERS
 from minference_core.request_files.endpoints import CHAT, MESSAGES, Address, client_of, locate
 from minference_core.request_files.lines import BadLine, Line, count_lines, read_lines
 from minference_core.request_files.output import Output, bad_line, result_line
 from minference_core.request_files.report import FileReport, Tally
 from minference_core.request_files.request import FileRequest
-from minference_core.request_files.resume import check_files, journal_folder, resume
+from minference_core.request_files.resume import Again, check_files, journal_folder, resume
 
 __all__ = ["guess_client", "run_request_file"]
 
 _NO_LIMITS = LaneLimits()
+_NO_BUDGET = Spending()
 _LINES_TO_GUESS_FROM = 100
 
 
@@ -53,6 +60,9 @@ async def run_request_file(
     max_attempts: int | None = None,
     timeout_s: float = 600.0,
     simulated: bool = False,
+    ledger: Ledger | None = None,
+    spending: Spending = _NO_BUDGET,
+    retry_errors: Set[ErrorClass] | None = None,
     stop: asyncio.Event | None = None,
     on_progress: Callable[[Progress], None] = lambda _: None,
 ) -> FileReport:
@@ -72,6 +82,9 @@ async def run_request_file(
         max_attempts: How often one request is sent at most; by the kind of failure if not said.
         timeout_s: Seconds one request may take in all.
         simulated: Whether nobody real answers there; recorded with every attempt.
+        ledger: What this run shares with others of limits and budgets; nothing when left out.
+        spending: What it may spend.
+        retry_errors: Of the lines that failed, the only ones that are asked again, settled or not.
         stop: When set, nothing more is sent, what is in flight is waited for, and the run ends.
         on_progress: Called twice a second on the event loop: keep it short.
 
@@ -79,6 +92,7 @@ async def run_request_file(
         ConfigError: The files, the URL or the key are not what can be run; nothing was sent.
         JournalBusy: Another process is writing this output.
         JournalError: The journal cannot be read or written; everything so far is kept.
+        LedgerError: The ledger cannot be reached; everything so far is kept.
         OutputError: The output cannot be written; everything so far is in the journal.
     """
     target = check_files(source, target)
@@ -90,18 +104,28 @@ async def run_request_file(
         journal = await open_for_the_run.enter_async_context(Journal(journal_folder(target), run_id))
         history = await asyncio.to_thread(History, journal_folder(target))
         tally.stats.total = await asyncio.to_thread(count_lines, file)
-        await asyncio.to_thread(resume, file, target, history, address, tally, source.name)
+        again = Again(retry_errors)
+        await asyncio.to_thread(resume, file, target, history, address, tally, source.name, again)
         output = open_for_the_run.enter_context(Output(target))
         transport = await open_for_the_run.enter_async_context(Transport(timeout_s=timeout_s))
+        width = min(limits.max_in_flight or max_in_flight, max(1, tally.stats.total))
+        ledger = ledger or open_for_the_run.enter_context(Ledger())
+        purse = await open_for_the_run.enter_async_context(
+            opened_books(ledger, journal_folder(target), run_id, spending)
+        )
+        gate = await open_for_the_run.enter_async_context(Gate(lane, ledger, max_in_flight=width))
         engine = Engine(
-            lane, transport, journal, history, tally.stats,
+            lane, transport, journal, history, tally.stats, Admission(gate, purse, spending),
             run_id=run_id, stop=stop, max_attempts=max_attempts,
         )  # fmt: skip
-        asker = _Asker(engine, history, output, tally, address, source.name)
+        asker = _Asker(engine, history, output, tally, address, source.name, again)
         lines, workers = read_lines(file, address), Workers(stop)
-        for _ in range(min(limits.max_in_flight or max_in_flight, max(1, tally.stats.total))):
+        for _ in range(width):
             workers.add(engine, asker.ask_all(lines, stop))
-        await workers.finish(lambda: on_progress(tally.stats.progress()))
+        try:
+            await workers.finish(lambda: on_progress(tally.stats.progress()))
+        finally:
+            await asyncio.to_thread(telemetry.flush)
     return tally.report()
 
 
@@ -160,7 +184,14 @@ class _Asker:
     """Takes lines, asks the engine, writes down what comes of them."""
 
     def __init__(
-        self, engine: Engine, history: History, output: Output, tally: Tally, address: Address, name: str
+        self,
+        engine: Engine,
+        history: History,
+        output: Output,
+        tally: Tally,
+        address: Address,
+        name: str,
+        again: Again,
     ) -> None:
         self._engine = engine
         self._history = history
@@ -168,6 +199,7 @@ class _Asker:
         self._tally = tally
         self._address = address
         self._name = name
+        self._again = again
 
     async def ask_all(self, lines: Iterator[Line | BadLine], stop: asyncio.Event) -> None:
         for line in lines:  # shared: each is taken by exactly one worker
@@ -184,7 +216,8 @@ class _Asker:
             await asyncio.sleep(0)  # not every line waits for something, yet signals must be seen
 
     async def _ask(self, request: FileRequest) -> None:
-        if self._history.is_settled(request):
+        is_settled = self._history.is_settled(request) and request.key not in self._again.lines
+        if is_settled or request.key in self._again.left:
             return  # it is in the output already
         attempt, meaning = await self._engine.ask(request)
         self._output.write(result_line(request, attempt, meaning))

@@ -93,7 +93,7 @@ class PreparedRequest:
 
 def prepare(conversation: Conversation) -> PreparedRequest:
     """
-    Write the request that a conversation is ready to send.
+    Write the request that a conversation is ready to send; where it is to be asked again, as it is now.
 
     Raises:
         Unsupported: Its provider or model does not take what it asks for.
@@ -111,4 +111,6 @@ def prepare(conversation: Conversation) -> PreparedRequest:
         provider.name, provider.dialect, wire.asked.get("model"), wire.asked, conversation.sample,
         conversation.generation,
     )  # fmt: skip
+    if (generation := conversation.again.get(key)) is not None:
+        return prepare(replace(conversation, generation=generation))
     return PreparedRequest(key, conversation, provider, wire, body)

@@ -17,10 +17,11 @@ from typing import Any
 import genai_prices
 from genai_prices.types import PriceCalculation, TieredPrices
 
-from minference_core.threads import TokenUsage
+from minference_core.threads import OwnPrice, TokenUsage
 
-__all__ = ["PRICE_ID", "Price", "price"]
+__all__ = ["OWN_PRICE_ID", "PRICE_ID", "Price", "price"]
 
+OWN_PRICE_ID = "own"
 PRICE_ID = f"genai-prices/{version('genai-prices')}"
 
 _NANODOLLAR = Decimal("1e-9")  # what the tables hold
@@ -64,17 +65,21 @@ class Price:
 
 
 _UNKNOWN = Price(None, None)
+_NONE: Mapping[str, OwnPrice] = {}
 
 
-def price(client: str, model: str | None, usage: TokenUsage) -> Price:
+def price(client: str, model: str | None, usage: TokenUsage, own: Mapping[str, OwnPrice] = _NONE) -> Price:
     """
-    What these tokens cost on list.
+    What these tokens cost: at the user's own price, else on list.
 
     Args:
         client: Who serves it; only priced providers have a price.
         model: The model's name as it was asked for.
         usage: Tokens, of an answer or of an estimate.
+        own: The user's prices, by model.
     """
+    if model is not None and model in own and usage.prompt_tokens is not None:
+        return Price(own[model].of(usage).quantize(_NANODOLLAR, ROUND_HALF_UP), OWN_PRICE_ID)
     if client not in _PROVIDERS or model is None or usage.prompt_tokens is None:
         return _UNKNOWN
     counts = tuple(count or 0 for count in _counts_of(usage))

@@ -18,6 +18,11 @@ FAULT_NAMES = {
     "invalid_output": "200, but JSON that was asked for is none, or does not fit its schema or its tool",
     "hang": "no answer, until the client leaves",
     "slow_body": "the answer dribbles in over two seconds",
+    "no_retry_after": "429 that does not say when to come back",
+    "not_http": "the answer is not HTTP at all",
+    "nothing": "200 with an empty body",
+    "stall": "headers announce the whole body, half of it comes, then nothing, until the client leaves",
+    "wrong_length": "headers announce half of the body, and all of it comes",
     "quota": "429 that no waiting cures: the account has no money left",
 }
 

@@ -5,7 +5,8 @@ from hashlib import blake2b
 
 __all__ = ["Ids", "fresh_hex", "fresh_id"]
 
-_BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+_BASE62 = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+_LETTERS = bytes([_BASE62[byte % 62] for byte in range(256)])
 
 
 class Ids:
@@ -34,4 +35,4 @@ def fresh_hex() -> str:
 
 
 def _spelt(raw: bytes) -> str:
-    return "".join([_BASE62[byte % 62] for byte in raw])
+    return raw.translate(_LETTERS).decode("ascii")

@@ -8,7 +8,7 @@ nothing. Time is an argument, so the whole behaviour can be a table in a test.
 import math
 from dataclasses import dataclass
 
-__all__ = ["Allowance", "Bucket", "Verdict", "go_duration"]
+__all__ = ["Allowance", "Bucket", "Verdict", "Weight", "go_duration"]
 
 BURST_S = 1.0
 
@@ -39,6 +39,10 @@ class Bucket:
     def take(self, cost: float) -> None:
         self._level -= cost
 
+    def correct(self, more: float, now: float) -> None:
+        """Take what was not counted at first, or give back what was not used: below 0."""
+        self._level = min(self.capacity, self.level(now) - more)
+
     def remaining(self, now: float) -> int:
         return max(0, math.floor(self.level(now) + 1e-9))
 
@@ -48,10 +52,31 @@ class Bucket:
 
 
 @dataclass(frozen=True, slots=True)
+class Weight:
+    """What a request weighs, in tokens; the output is an estimate until it has been made."""
+
+    input: int = 0
+    output: int = 0
+    cached: int = 0  # of the input; where input and output count apart, this does not
+
+    def against(self, kind: str) -> int:
+        """What it takes from a limit on "requests", "tokens", "input_tokens" or "output_tokens"."""
+        match kind:
+            case "requests":
+                return 1
+            case "tokens":
+                return self.input + self.output
+            case "input_tokens":
+                return self.input - self.cached
+            case _:
+                return self.output
+
+
+@dataclass(frozen=True, slots=True)
 class Verdict:
     """Why a request was not admitted."""
 
-    kind: str  # "requests" or "tokens"
+    kind: str  # of limit, as `Weight.against` has them
     limit: int
     used: int
     requested: int
@@ -61,26 +86,36 @@ class Verdict:
 class Allowance:
     """The limits of one (API key, provider)."""
 
-    __slots__ = ("requests", "tokens")
+    __slots__ = ("buckets",)
 
-    def __init__(self, requests_per_minute: int | None, tokens_per_minute: int | None, now: float) -> None:
-        self.requests = Bucket(requests_per_minute, now) if requests_per_minute else None
-        self.tokens = Bucket(tokens_per_minute, now) if tokens_per_minute else None
+    def __init__(
+        self,
+        requests_per_minute: int | None,
+        tokens_per_minute: int | None,
+        now: float,
+        *,
+        input_tokens_per_minute: int | None = None,
+        output_tokens_per_minute: int | None = None,
+    ) -> None:
+        limits = {
+            "requests": requests_per_minute,
+            "tokens": tokens_per_minute,
+            "input_tokens": input_tokens_per_minute,
+            "output_tokens": output_tokens_per_minute,
+        }
+        self.buckets = {kind: Bucket(limit, now) for kind, limit in limits.items() if limit}
 
-    def admit(self, tokens: int, now: float) -> Verdict | None:
+    def admit(self, weight: Weight, now: float) -> Verdict | None:
         """Let one request through and count it, or say why not; what is not admitted costs nothing."""
-        asked = [("requests", self.requests, 1), ("tokens", self.tokens, tokens)]
-        for kind, bucket, cost in asked:
-            if bucket is None:
-                continue
+        for kind, bucket in self.buckets.items():
+            cost = weight.against(kind)
             if cost > bucket.limit:
                 return Verdict(kind, bucket.limit, 0, cost, None)
             if (wait := bucket.wait_s(cost, now)) > 0:
                 used = min(bucket.limit, bucket.limit - bucket.remaining(now))
                 return Verdict(kind, bucket.limit, used, cost, wait)
-        for _, bucket, cost in asked:
-            if bucket is not None:
-                bucket.take(cost)
+        for kind, bucket in self.buckets.items():
+            bucket.take(weight.against(kind))
         return None
 
 

@@ -130,7 +130,7 @@ def _fill(rng: Random, template: str, words: list[str], echo: str) -> str:
 def keywords(text: str) -> list[str]:
     """The telling words of a text, each once, in their order."""
     text = text[-_READ_CHARACTERS:]
-    words = dict.fromkeys([word.strip(_EDGES) for word in text.split()])
+    words = dict.fromkeys([word.strip(_EDGES) for word in dict.fromkeys(text.split())])
     telling = [word for word in words if _tells(word)]
     # Without spaces, as in Chinese, or with nothing but small words: whatever there is.
     return (telling or list(dict.fromkeys(_WORD.findall(text))))[-_MOST_WORDS:]

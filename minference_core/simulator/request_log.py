@@ -2,16 +2,21 @@
 What the simulator saw: one JSON line for each request, and counters.
 
 A line reaches the operating system before the answer it is about is sent, so whoever has an answer can rely
-on its line being there, even if the simulator is killed.
+on its line being there, even if the simulator is killed. That an
+answer did go out whole is said by another line, in another file.
 """
 
 import os
 import time
 from dataclasses import dataclass, field
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import orjson
+
+from minference_core.simulator.accounts import Account
+from minference_core.simulator.slots import Slots
 
 __all__ = ["RequestLog", "Seen", "Stats"]
 
@@ -33,6 +38,20 @@ class Seen:
     completion_tokens: int = 0
     max_tokens: int | None = None
     finished: bool = False
+
+    def delivery(self) -> bytes:
+        return orjson.dumps(
+            {
+                "t": self.t,
+                "delivered": time.time(),
+                "path": self.path,
+                "client_request_id": self.client_request_id,
+                "body_sha256": self.body_sha256,
+                "request_id": self.request_id,
+                "seq": self.seq,
+            },
+            option=orjson.OPT_APPEND_NEWLINE,
+        )
 
     def line(self) -> bytes:
         return orjson.dumps(
@@ -68,6 +87,13 @@ class Stats:
     completion_tokens: int = 0
     first: float | None = None  # epoch seconds
     last: float | None = None
+    accounts: dict[str, Account] = field(default_factory=dict)  # by `account_name`
+    slots: Slots | None = None
+
+    @property
+    def cost_usd(self) -> Decimal:
+        """What all answers cost, also those whose client had gone."""
+        return sum((account.cost_usd for account in self.accounts.values()), Decimal(0))
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -81,18 +107,24 @@ class Stats:
             "completion_tokens": self.completion_tokens,
             "first": self.first,
             "last": self.last,
+            "waiting": self.slots.waiting if self.slots is not None else 0,
+            "peak_waiting": self.slots.peak_waiting if self.slots is not None else 0,
+            "cost_usd": format(self.cost_usd, "f"),
+            "accounts": {name: account.as_json() for name, account in self.accounts.items()},
         }
 
 
 class RequestLog:
-    """Counts requests, and writes them down if it was given a file."""
+    """Counts requests, and writes them down if it was given files."""
 
-    def __init__(self, path: Path | None) -> None:
+    def __init__(self, path: Path | None, delivered: Path | None = None) -> None:
         self.stats = Stats()
-        self._file: int | None = None
-        if path is not None:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+        self._file = _opened(path)
+        self._delivered = _opened(delivered)
+
+    @property
+    def wants_deliveries(self) -> bool:
+        return self._delivered is not None
 
     def begin(self, path: str) -> Seen:
         stats = self.stats
@@ -120,7 +152,20 @@ class RequestLog:
         if self._file is not None:
             os.write(self._file, seen.line())
 
+    def delivered(self, seen: Seen) -> None:
+        """Write down that the last byte of an answer has been sent."""
+        if self._delivered is not None:
+            os.write(self._delivered, seen.delivery())
+
     def close(self) -> None:
-        if self._file is not None:
-            os.close(self._file)
-            self._file = None
+        for file in (self._file, self._delivered):
+            if file is not None:
+                os.close(file)
+        self._file = self._delivered = None
+
+
+def _opened(path: Path | None) -> int | None:
+    if path is None:
+        return None
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)

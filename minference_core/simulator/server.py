@@ -9,7 +9,7 @@ What a provider says is not here (`openai`, `anthropic`), nor what the model say
 import asyncio
 import time
 from collections.abc import Mapping
-from dataclasses import replace
+from contextlib import suppress
 from hashlib import blake2b, sha256
 from random import Random
 from typing import Self
@@ -18,11 +18,13 @@ import orjson
 from aiohttp import web
 
 from minference_core.providers import SIMULATOR
+from minference_core.simulator.accounts import Account, account_name
 from minference_core.simulator.anthropic.wire import AnthropicWire
-from minference_core.simulator.delivery import deliver
+from minference_core.simulator.delivery import deliver, is_whole
 from minference_core.simulator.faults import FaultPlan
 from minference_core.simulator.ids import Ids
-from minference_core.simulator.limits import Allowance
+from minference_core.simulator.jobs import NO_ANSWER, Job
+from minference_core.simulator.limits import Allowance, Weight
 from minference_core.simulator.openai.completions import CompletionsWire
 from minference_core.simulator.openai.dialects import DIALECTS, dialect_of
 from minference_core.simulator.openai.embeddings import EmbeddingsWire
@@ -30,6 +32,7 @@ from minference_core.simulator.openai.responses.wire import ResponsesWire
 from minference_core.simulator.openai.wire import OpenAIWire
 from minference_core.simulator.request_log import RequestLog, Seen, Stats
 from minference_core.simulator.settings import SimulatorSettings
+from minference_core.simulator.slots import LineTooLong, Slots
 from minference_core.simulator.wire import Answer, Ask, Refused, Wire
 
 __all__ = ["Simulator"]
@@ -54,8 +57,10 @@ class Simulator:
     def __init__(self, settings: SimulatorSettings | None = None) -> None:
         self.settings = settings or SimulatorSettings()
         self._plan = FaultPlan(self.settings.faults, self.settings.seed)
-        self._log = RequestLog(self.settings.log)
-        self._allowances: dict[tuple[str, str], Allowance] = {}
+        self._log = RequestLog(self.settings.log, self.settings.delivered)
+        self._accounts: dict[tuple[str, str], Account] = {}
+        self._slots = self.stats.slots = Slots(self.settings.slots, self.settings.overload_after)
+        self._started = 0.0
         self._chat = {name: OpenAIWire(dialect) for name, dialect in DIALECTS.items()}
         self._completions = {name: CompletionsWire(dialect) for name, dialect in DIALECTS.items()}
         self._embeddings = {name: EmbeddingsWire(dialect) for name, dialect in DIALECTS.items()}
@@ -82,6 +87,7 @@ class Simulator:
         await self._runner.setup()
         site = web.TCPSite(self._runner, self.settings.host, self.settings.port, backlog=2048)
         await site.start()
+        self._started = time.monotonic()
         host, port = self._runner.addresses[0][:2]
         self._url = f"http://{host}:{port}"
         return self
@@ -135,59 +141,66 @@ class Simulator:
         headers = request.headers
         seen.client_request_id = headers.get("x-client-request-id")
         request_id = seen.request_id = wire.request_id()
-        allowance: Allowance | None = None
+        account: Account | None = None
         try:
             raw = await _received(request, wire)
             digest = sha256(raw)
             seen.body_sha256 = digest.hexdigest()
-            allowance = self._allowance(wire.key(headers), wire)
-            ask = self._admitted(raw, headers, wire, allowance, seen)
+            account = self._account(wire.key(headers), wire)
+            ask, weight = self._admitted(raw, headers, wire, account, seen)
             ids = self._sending(wire, digest.digest(), seen)
             rng = self._rng(wire, digest.digest(), seen.client_request_id if ask.sampled else None)
-            await self._wait(rng.random())
-            answer = _outcome(wire, ask, rng, ids, seen.fault)
+            answer = await self._worked_on(Job(wire, ask, weight, rng, ids, account, seen.fault))
         except Refused as refused:
-            extra = self._limit_headers(wire, allowance)
+            extra = self._limit_headers(wire, account)
             return self._finish_error(wire, refused, seen, request_id, extra)
-        return await self._finish(request, wire, answer, seen, self._limit_headers(wire, allowance))
+        return await self._finish(request, wire, answer, seen, self._limit_headers(wire, account))
 
     def _admitted(
-        self, raw: bytes, headers: Mapping[str, str], wire: Wire, allowance: Allowance, seen: Seen
-    ) -> Ask:
+        self, raw: bytes, headers: Mapping[str, str], wire: Wire, account: Account, seen: Seen
+    ) -> tuple[Ask, Weight]:
         """Read the request and let it through the rate limit; a wrong one counts as a request too."""
         now = time.monotonic()
         try:
             ask = wire.read(_parsed(raw, wire), headers)
         except Refused:
-            allowance.admit(0, now)
+            account.admit(Weight(), now)
             raise
         seen.model, seen.prompt_tokens, seen.max_tokens = ask.model, ask.prompt_tokens, ask.declared_max
-        verdict = allowance.admit(ask.counted_tokens, now)
+        weight = ask.weight(wire.cached_tokens(ask))
+        verdict = account.admit(weight, now)
         if verdict is not None:
             raise wire.limited(verdict, ask)
-        return ask
+        return ask, weight
 
-    def _allowance(self, key: str, wire: Wire) -> Allowance:
-        account = (key, wire.provider)
-        allowance = self._allowances.get(account)
-        if allowance is None:
-            settings = self.settings
-            limits = (settings.requests_per_minute, settings.tokens_per_minute)
-            allowance = self._allowances[account] = Allowance(*limits, time.monotonic())
-        return allowance
+    def _account(self, key: str, wire: Wire) -> Account:
+        account = self._accounts.get((key, wire.provider))
+        if account is None:
+            settings, apart = self.settings, wire.counts_apart
+            allowance = Allowance(
+                settings.requests_per_minute,
+                settings.tokens_per_minute,
+                time.monotonic(),
+                input_tokens_per_minute=settings.input_tokens_per_minute if apart else None,
+                output_tokens_per_minute=settings.output_tokens_per_minute if apart else None,
+            )
+            account = Account(allowance, settles=settings.settle)
+            self._accounts[key, wire.provider] = account
+            self.stats.accounts[account_name(wire.provider, key)] = account
+        return account
 
-    def _limit_headers(self, wire: Wire, allowance: Allowance | None) -> dict[str, str]:
+    def _limit_headers(self, wire: Wire, account: Account | None) -> dict[str, str]:
         ours = {"server": SIMULATOR}
-        if allowance is None:
+        if account is None:
             return ours
-        return ours | wire.limit_headers(allowance, time.monotonic(), time.time())
+        return ours | wire.limit_headers(account.allowance, time.monotonic(), time.time())
 
     def _sending(self, wire: Wire, body: bytes, seen: Seen) -> Ids:
         """Decide the fate of this sending of the request; gives the ids of its answer."""
         sent = f"{wire.provider}/{seen.client_request_id or ''}/".encode() + body
         request = blake2b(sent, digest_size=16, key=self._seed).digest()
         count = self._plan.sending(request)
-        seen.fault = self._plan.fate(request, count)
+        seen.fault = self._storm() or self._plan.fate(request, count)
         return Ids(request + count.to_bytes(8, "little"))
 
     def _rng(self, wire: Wire, body: bytes, client_request_id: str | None) -> Random:
@@ -196,6 +209,26 @@ class Simulator:
         if client_request_id is not None:
             digest.update(client_request_id.encode())
         return Random(int.from_bytes(digest.digest(), "little"))
+
+    def _storm(self) -> str | None:
+        elapsed = time.monotonic() - self._started
+        return next((storm.fault for storm in self.settings.storms if storm.rages(elapsed)), None)
+
+    async def _worked_on(self, job: Job) -> Answer:
+        """The answer, when it is due. A client that leaves meanwhile pays for it all the same."""
+        draw = job.rng.random()
+        try:
+            async with self._slots.place():
+                try:
+                    await self._wait(draw)
+                except asyncio.CancelledError:
+                    with suppress(Refused):
+                        job.done()
+                    raise
+        except LineTooLong:
+            job.undone()
+            raise job.wire.failed(job.wire.overloaded) from None
+        return job.done()
 
     async def _wait(self, draw: float) -> None:
         if self.settings.latency_ms:
@@ -212,24 +245,19 @@ class Simulator:
     async def _finish(
         self, request: web.BaseRequest, wire: Wire, answer: Answer, seen: Seen, extra: dict[str, str]
     ) -> web.StreamResponse:
-        answered = seen.fault not in ("drop", "hang")
+        answered = seen.fault not in ("drop", "hang", "not_http")
         if answered:
             seen.status = 200
-            seen.completion_tokens = answer.completion_tokens if seen.fault != "garbage" else 0
+            seen.completion_tokens = answer.completion_tokens if seen.fault not in NO_ANSWER else 0
         if seen.fault != "hang":
             self._log.finish(seen)
         extra |= {**answer.headers, wire.request_id_header: seen.request_id or ""}
-        return await deliver(request, orjson.dumps(answer.body), extra, seen.fault)
-
-
-def _outcome(wire: Wire, ask: Ask, rng: Random, ids: Ids, fault: str | None) -> Answer:
-    if fault == "quota":
-        raise wire.out_of_credit()
-    if fault is not None and fault.isdigit():
-        raise wire.failed(int(fault))
-    if fault == "invalid_output":
-        ask = replace(ask, misfit=True)
-    return wire.answer(ask, rng, ids, refuse=fault == "refusal")
+        response = await deliver(request, orjson.dumps(answer.body), extra, seen.fault)
+        if self._log.wants_deliveries and is_whole(seen.fault):
+            await response.prepare(request)
+            await response.write_eof()
+            self._log.delivered(seen)
+        return response
 
 
 async def _received(request: web.BaseRequest, wire: Wire) -> bytes:

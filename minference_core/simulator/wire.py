@@ -11,7 +11,7 @@ from random import Random
 from typing import Any, Protocol
 
 from minference_core.simulator.ids import Ids
-from minference_core.simulator.limits import Allowance, Verdict
+from minference_core.simulator.limits import Allowance, Verdict, Weight
 
 __all__ = ["Answer", "Ask", "JsonObject", "Refused", "ToolSpec", "Wire"]
 
@@ -77,10 +77,9 @@ class Ask:
     choices: int = 1
     detailed_cost: bool = False  # the caller wants to know what the answer's parts cost
 
-    @property
-    def counted_tokens(self) -> int:
-        """What it weighs against tokens per minute, before anyone knows how long the answer is."""
-        return self.prompt_tokens + self.choices * (self.declared_max or 16)
+    def weight(self, cached: int) -> Weight:
+        """What it weighs before anyone knows how long the answer is."""
+        return Weight(self.prompt_tokens, self.choices * (self.declared_max or 16), cached)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +114,15 @@ class Wire(Protocol):
         """Raises `Refused` for everything the provider would refuse."""
         ...
 
+    @property
+    def counts_apart(self) -> bool:
+        """Whether it has limits on input tokens and on output tokens."""
+        ...
+
+    def cached_tokens(self, ask: Ask) -> int:
+        """How much of the prompt is known from before, as it is now."""
+        ...
+
     def answer(self, ask: Ask, rng: Random, ids: Ids, *, refuse: bool) -> Answer:
         """The reply; with `refuse`, the model's refusal to reply."""
         ...
@@ -127,6 +135,11 @@ class Wire(Protocol):
 
     def limited(self, verdict: Verdict, ask: Ask) -> Refused:
         """For a request over the limit."""
+        ...
+
+    @property
+    def overloaded(self) -> int:
+        """The status of an answer that there are too many requests, whoever sent them."""
         ...
 
     def failed(self, status: int) -> Refused:

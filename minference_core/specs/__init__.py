@@ -1,6 +1,7 @@
 """Thread specs: the user's Parquet rows, read, validated and made into conversations."""
 
-from minference_core.specs.columns import SPEC_COLUMNS, ThreadSpec
+from minference_core.specs.amendments import NO_AMENDMENTS, Amendment, Amendments
+from minference_core.specs.columns import CONFIG_COLUMNS, SPEC_COLUMNS, ThreadSpec
 from minference_core.specs.conversations import ConversationMaker, read_conversations
 from minference_core.specs.generations import Generations
 from minference_core.specs.reader import (
@@ -17,8 +18,12 @@ from minference_core.specs.source import EPOCH, Partition, SpecDefaults, SpecSou
 from minference_core.specs.tools import ToolSet, tools_of
 
 __all__ = [
+    "CONFIG_COLUMNS",
     "EPOCH",
+    "NO_AMENDMENTS",
     "SPEC_COLUMNS",
+    "Amendment",
+    "Amendments",
     "ConversationMaker",
     "Generations",
     "Partition",

@@ -5,13 +5,15 @@ What many rows say alike (system prompts, configs, schemas) is one entity per pa
 says (history, user turns) is one entity for all its samples; each sample is a thread of its own.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, TypeVar
 
 import orjson
 
 from minference_core import ids
 from minference_core.entities import Entity
+from minference_core.specs.amendments import Amendment
 from minference_core.specs.columns import CONFIG_COLUMNS, SpecMessage, ThreadSpec
 from minference_core.specs.reader import SpecRow, read_rows
 from minference_core.specs.source import SpecSource
@@ -55,11 +57,12 @@ class ConversationMaker:
     def __init__(self, source: SpecSource) -> None:
         self._partition = source.partition
         self._generation = source.generation
+        self._amendments = source.amendments
         self._tools = source.tools
         self._shared: dict[object, Any] = {}
 
     def conversations(self, spec: ThreadSpec) -> Iterator[Conversation]:
-        """One conversation per sample, as given: nothing said yet."""
+        """One conversation per sample, as given and as amended since: nothing said yet."""
         fields, upcoming = self._given(spec)
         for sample in range(spec.samples):
             yield self._conversation(spec, sample, fields, upcoming)
@@ -76,13 +79,15 @@ class ConversationMaker:
             created_at=self._partition.instant,
             **fields,
         )
-        return Conversation(
+        given = Conversation(
             thread_key=spec.thread_key,
             sample=sample,
             generation=self._generation,
             thread=thread,
             upcoming=upcoming,
         )
+        amendments = self._amendments.of(spec.thread_key, sample)
+        return self._amended(given, amendments, fields) if amendments else given
 
     def _given(self, spec: ThreadSpec) -> tuple[dict[str, Any], tuple[ChatMessage, ...]]:
         """What a thread of the spec is given to begin with, and what the user will say in it."""
@@ -100,7 +105,7 @@ class ConversationMaker:
         # A history that waits for an answer is answered first.
         first = upcoming[0] if upcoming and not (said and said[-1].role != MessageRole.assistant) else None
         return {
-            "llm_config": self._config(spec),
+            "llm_config": self._config({name: getattr(spec, name) for name in CONFIG_COLUMNS}),
             "system_prompt": self._prompt(spec.system_prompt),
             "forced_output": self._output(spec),
             "tools": [self._tool(name) for name in spec.tools or ()],
@@ -112,6 +117,36 @@ class ConversationMaker:
             "name": spec.thread_key,
         }, upcoming
 
+    def _amended(
+        self, given: Conversation, amendments: Sequence[Amendment], fields: Mapping[str, Any]
+    ) -> Conversation:
+        """The conversation as it is to be held now; those of earlier generations are before it."""
+        branches: list[Conversation] = []
+        earlier = {one.of for one in amendments} - {self._generation}
+        for generation in (*sorted(earlier), self._generation):
+            now = replace(given, generation=generation)
+            branches.append(now)
+            for amendment in amendments:
+                if amendment.of == generation:
+                    now = self._asked_again(now, amendment, fields)
+                    branches.append(now)
+        return replace(branches[-1], before=tuple(branches[:-1]))
+
+    def _asked_again(
+        self, conversation: Conversation, amendment: Amendment, fields: Mapping[str, Any]
+    ) -> Conversation:
+        if amendment.request_key is not None:
+            again = {**conversation.again, amendment.request_key: amendment.generation}
+            return replace(conversation, again=again)
+        before = conversation.thread.llm_config
+        config = {name: getattr(before, name) for name in CONFIG_COLUMNS} | dict(amendment.config)
+        thread = ChatThread.cold(
+            lineage_id=conversation.thread.lineage_id,
+            created_at=self._partition.instant,
+            **{**fields, "llm_config": self._config(config)},
+        )
+        return replace(conversation, thread=thread, generation=amendment.generation, again={})
+
     def _message(self, spec: ThreadSpec, position: int, **fields: Any) -> ChatMessage:
         return ChatMessage.cold(
             lineage_id=self._lineage("message", spec.thread_key, position),
@@ -119,8 +154,8 @@ class ConversationMaker:
             **fields,
         )
 
-    def _config(self, spec: ThreadSpec) -> LLMConfig:
-        fields = {name: getattr(spec, name) for name in CONFIG_COLUMNS}
+    def _config(self, columns: Mapping[str, Any]) -> LLMConfig:
+        fields = dict(columns)
         for name in _LATER_COLUMNS:  # at their defaults they leave the lineages of earlier stores as they are
             if fields[name] == LLMConfig.model_fields[name].default:
                 del fields[name]

@@ -2,15 +2,19 @@
 Which answers of a partition count, and how often that has changed.
 
 A generation is one asking for everything: the first, a fresh one, or one of somebody else (the
-simulator's answers must never be taken for a provider's). The sequence counts each time that the
-specs or the generation that count became others; it orders what was current when, also when
-somebody goes back. Both are kept beside the journal, since what they order cannot be made again.
+simulator's answers must never be taken for a provider's). Of single conversations an amendment may say
+another (`amendments.py`). The sequence counts each time that the specs or the answers that count
+became others; it orders what was current when, also when somebody goes back. All are kept beside the
+journal, since what they order cannot be made again.
 """
 
 import json
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
+
+from minference_core.specs.amendments import Amendment, Amendments
 
 __all__ = ["Generations"]
 
@@ -21,11 +25,13 @@ class Generations:
     """The generations of one partition, kept in its journal's folder."""
 
     def __init__(self, journal: Path) -> None:
+        self._journal = journal
         self._file = journal / _FILE
         read: dict[str, Any] = json.loads(self._file.read_text()) if self._file.exists() else {}
         self._begun: dict[str, int] = read.get("begun", {})
         self._plan: str | None = read.get("plan")
         self.sequence: int = read.get("sequence", 0)
+        self.amendments = Amendments.read(journal)
 
     def number(self, asked: str) -> int:
         """The generation that counts when `asked` is who answers; the next free one if there is none yet."""
@@ -45,6 +51,20 @@ class Generations:
             self._write()
         return number
 
+    def next_free(self) -> int:
+        """A generation that no answer is of yet, for amendments."""
+        return self._next()
+
+    def amend(self, amendments: Iterable[Amendment]) -> None:
+        """
+        Let other answers count for some conversations, from here on.
+
+        Raises:
+            JournalError: That cannot be written down; nothing has changed.
+        """
+        Amendments.add(self._journal, amendments)
+        self.amendments = Amendments.read(self._journal)
+
     def note_plan(self, fingerprint: str) -> None:
         """Count a plan of other specs or another generation than the last one's."""
         if fingerprint != self._plan:
@@ -52,7 +72,7 @@ class Generations:
             self._write()
 
     def _next(self) -> int:
-        return max(self._begun.values(), default=-1) + 1
+        return max(*self._begun.values(), self.amendments.newest, -1) + 1
 
     def _write(self) -> None:
         self._file.parent.mkdir(parents=True, exist_ok=True)

@@ -9,7 +9,9 @@ from pydantic import BaseModel, ConfigDict, JsonValue
 
 from minference_core import ids
 from minference_core.errors import SpecError
+from minference_core.specs.amendments import NO_AMENDMENTS, Amendments
 from minference_core.specs.tools import NO_TOOLS, ToolSet, tools_of
+from minference_core.threads import OwnPrice
 
 __all__ = ["EPOCH", "Partition", "SpecDefaults", "SpecSource", "spec_files"]
 
@@ -36,6 +38,7 @@ class SpecDefaults(BaseModel):
 
     Attributes:
         tools_module: The Python module that lists the dataset's tools; no column, so no row can name one.
+        prices: The user's own, by model; no column either.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -60,6 +63,7 @@ class SpecDefaults(BaseModel):
     api: str | None = None
     extra_body: str | dict[str, JsonValue] | None = None
     tools_module: str | None = None
+    prices: dict[str, OwnPrice] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +71,8 @@ class SpecSource:
     """
     A partition's spec files, and how its rows are to be read.
 
-    `generation` says which answers count, `sequence` how often that or the specs have changed
-    (`generations.py`).
+    `generation` says which answers count, `amendments` of which conversations others do, `sequence` how
+    often that or the specs have changed (`generations.py`).
     """
 
     partition: Partition
@@ -76,13 +80,16 @@ class SpecSource:
     defaults: SpecDefaults
     generation: int = 0
     sequence: int = 0
+    amendments: Amendments = NO_AMENDMENTS
 
     def fingerprint(self) -> str:
-        """The same while neither a file nor a default changes."""
+        """The same while neither a file, a default nor an amendment changes."""
         files = [[path.name, path.stat().st_size, _digest(path)] for path in spec_files(self.folder)]
         defaults = self.defaults.model_dump(mode="json", exclude_none=True)
         tools = [self.tools.fingerprint] if self.defaults.tools_module else []
-        return str(ids.hash_uuid("specs", files, defaults, self.generation, *tools))
+        amended = self.amendments.fingerprint
+        more = tools if amended is None else [*tools, amended]
+        return str(ids.hash_uuid("specs", files, defaults, self.generation, *more))
 
     @property
     def tools(self) -> ToolSet:

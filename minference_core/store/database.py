@@ -127,9 +127,12 @@ class Database:
 
 
 def _attach(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
+    is_new = not path.exists()
     try:
         connection.execute(f"attach {quoted(str(path))} as store (storage_version '{_STORAGE_VERSION}')")
     except duckdb.Error as error:
+        if is_new:
+            path.unlink(missing_ok=True)  # half a file, on a full disk, would never be opened again
         raise StoreError(
             f"cannot open {path}: {error}. It is the project's own file: close whatever has it open "
             f"and query the published copy instead"

@@ -16,12 +16,14 @@ from pathlib import Path
 import duckdb
 from filelock import FileLock, Timeout
 
-from minference_core.errors import StoreError
+from minference_core.errors import DiskError, StoreError
 from minference_core.store.database import Database, opened
 from minference_core.store.publish import publish
 from minference_core.store.segments import discard, read_segment, reject, sweep, waiting
 
 __all__ = ["FoldReport", "Store"]
+
+_STAYS = "What was not taken in waits in the inbox, for the next run that folds"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +85,16 @@ class Store:
         Raises:
             StoreError: A segment is damaged; it was moved aside and all others are in. Or the private
                 file cannot be opened.
+            DiskError: The store cannot be written; what waits in the inbox stays there.
         """
+        try:
+            return self._fold(wait_s)
+        except OSError as error:
+            raise DiskError(self._private.parent, error, _STAYS) from error
+        except duckdb.OperationalError as error:
+            raise StoreError(f"{self._private} cannot be written: {error}. {_STAYS}") from error
+
+    def _fold(self, wait_s: float) -> FoldReport:
         tally = _Tally()
         busy = not self._fold_once(tally, wait_s)
         # A process that found the lock taken has left its segments to us, perhaps after we had looked.

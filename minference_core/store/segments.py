@@ -20,7 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from minference_core.errors import StoreError
+from minference_core.errors import DiskError, StoreError
 from minference_core.store.files import fsync
 from minference_core.store.tables import KEYS, SCHEMAS
 
@@ -95,6 +95,7 @@ def write_segment(inbox: Path, name: str, mat_id: UUID, tables: Mapping[str, pa.
 
     Raises:
         StoreError: A name, a column or a row count that no store can take.
+        DiskError: It cannot be written; nothing of it is in the inbox.
     """
     if not _NAME.fullmatch(name):
         raise StoreError(f"a segment cannot be called {name!r}: use letters, digits and . _ = + -")
@@ -103,10 +104,12 @@ def write_segment(inbox: Path, name: str, mat_id: UUID, tables: Mapping[str, pa.
         return target
     ready = {table: _ready(table, rows) for table, rows in tables.items() if rows.num_rows}
     aside = inbox / f"{_ASIDE}{name[:100]}-{os.getpid()}-{secrets.token_hex(4)}"
-    aside.mkdir(parents=True)
     try:
+        aside.mkdir(parents=True)
         _write_files(aside, mat_id, ready)
         _commit(aside, target)
+    except OSError as exc:
+        raise DiskError(target, exc, "What it is made of, and every segment before it, is kept") from exc
     finally:
         shutil.rmtree(aside, ignore_errors=True)
     return target

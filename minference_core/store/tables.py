@@ -149,6 +149,7 @@ _COLUMNS: dict[str, dict[str, pa.DataType]] = {
         "prompt_audio_tokens?": _INT,
         "service_tier?": _TEXT,
         "provider_cost_usd?": _DOLLARS,
+        "reused_from?": _UUID,
     },
     "tool_run": {
         "id": _UUID,

@@ -22,6 +22,7 @@ from minference_core.threads.messages import (
     Usage,
 )
 from minference_core.threads.outputs import GeneratedJsonObject, usage_of
+from minference_core.threads.own_price import OwnPrice
 from minference_core.threads.reply import FinishReason, Reply, TokenUsage, ToolCall
 from minference_core.threads.thread import ChatThread, Tool
 from minference_core.threads.turns import Conversation, apply, ends_with, has_news, next_request
@@ -41,6 +42,7 @@ __all__ = [
     "LLMClient",
     "LLMConfig",
     "MessageRole",
+    "OwnPrice",
     "ReasoningEffort",
     "Reply",
     "ResponseFormat",

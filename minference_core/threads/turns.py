@@ -6,8 +6,8 @@ serve the library, the pipeline's live run and the replay of its journal, which 
 same versions of the same answers.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -40,6 +40,8 @@ class Conversation:
         goes_on: Whether the turn wants another reply: to the results of calls, or in place of an invalid one.
         failed: Why it ended early; None while it goes on and when it is complete.
         asker: Tells apart those who ask the same of one version: the warm object in the library.
+        again: Requests, by their keys, whose answers do not count any more: the generation that asks instead.
+        before: What it was until it was to be asked again, oldest first: its other branches.
     """
 
     thread_key: str
@@ -53,6 +55,8 @@ class Conversation:
     goes_on: bool = False
     failed: ErrorClass | None = None
     asker: UUID | None = None
+    again: Mapping[UUID, int] = field(default_factory=dict)
+    before: tuple["Conversation", ...] = ()
 
 
 def next_request(conversation: Conversation, *, at: datetime) -> Conversation | None:

@@ -76,13 +76,16 @@ def dataset() -> Callable[..., dg.Definitions]:
 def run(instance: dg.DagsterInstance) -> Run:
     """Run a job on partitions, as a backfill in a single run would."""
 
-    def execute(definitions: dg.Definitions, job: str, *keys: str) -> dg.ExecuteInProcessResult:
+    def execute(
+        definitions: dg.Definitions, job: str, *keys: str, config: dict[str, Any] | None = None
+    ) -> dg.ExecuteInProcessResult:
         return definitions.resolve_job_def(job).execute_in_process(
             instance=instance,
             tags={
                 "dagster/asset_partition_range_start": keys[0],
                 "dagster/asset_partition_range_end": keys[-1],
             },
+            run_config=config,
             raise_on_error=False,
         )
 

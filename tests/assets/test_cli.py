@@ -59,7 +59,9 @@ def test_a_run_shows_its_plan_and_its_result_and_a_second_sends_nothing(type_in:
     assert "from lineage_tree(" in first
     assert str(data) in first
     assert "Nothing was sent" not in first
+    assert re.search(r"429s 0 latency p50 \d+\.\d\d s, p99 \d+\.\d\d s", first)
     assert "Nothing was sent" in again
+    assert "429s" not in again
 
 
 def test_a_fresh_run_asks_again_and_keeps_what_was_there(type_in: Type, data: Path) -> None:
@@ -118,6 +120,8 @@ def test_what_there_is_can_be_looked_at(type_in: Type, data: Path) -> None:
         pytest.param(["run"], "there are no thread specs to run", id="nothing at all"),
         pytest.param(["show", "abc"], "not a valid UUID", id="not an id"),
         pytest.param(["simulate", "--fault", "gremlins=1"], "gremlins", id="unknown fault"),
+        pytest.param(["simulate", "--storm", "429=10s"], "NAME=LENGTH/PERIOD", id="half a storm"),
+        pytest.param(["simulate", "--overload-after", "3"], "how many slots", id="a line for nothing"),
         pytest.param(["new", "dataset", "My Data"], "small letters", id="bad name"),
         pytest.param(["new", "dataset", "mine", "--from", "soon"], "write it as 2026-11-16", id="no day"),
         pytest.param(
@@ -345,3 +349,41 @@ def _wait_until(happened: Callable[[], bool]) -> None:
     while not happened():
         assert time.monotonic() < deadline
         time.sleep(0.05)
+
+
+# ── asking again what failed ──────────────────────────────────────────────────
+
+
+def test_chosen_failures_are_asked_again_with_another_model_and_the_rest_is_left(
+    type_in: Type, data: Path
+) -> None:
+    put_specs(data, [*specs(2, max_tokens=1), *specs(1, thread_key="fine", max_tokens=900)], dataset=DATASET)
+    assert "2 truncated" in type_in("run", DATASET)[1]
+
+    code, said = type_in(
+        "run", DATASET, "--retry-errors", "truncated,timeout", "--model", "gpt-4.1", "--max-tokens", "900"
+    )
+
+    assert code == 0, said
+    assert "3, 3 of them complete" in said
+    assert "1 threads needed nothing sent" in said
+    assert "Nothing was sent" in type_in("run", DATASET)[1]
+    with connect(data / "minference.duckdb") as store:
+        models = "select model, count(*) from exchange group by 1 order by 1"
+        assert dict(store.execute(models).fetchall())["gpt-4.1"] == 2
+
+
+def test_a_class_that_nobody_has_or_knows_is_said_with_what_there_is(type_in: Type, data: Path) -> None:
+    put_specs(data, specs(2, max_tokens=1), dataset=DATASET)
+    type_in("run", DATASET)
+
+    nobody, said = type_in("run", DATASET, "--retry-errors", "timeout")
+    unknown, problem = type_in("run", DATASET, "--retry-errors", "timeouts")
+    alone, why = type_in("run", DATASET, "--model", "gpt-4.1")
+    both, choose = type_in("run", DATASET, "--retry-errors", "all", "--fresh")
+
+    assert "nothing to retry: no conversation ended with timeout; there are 2 truncated" in said
+    assert "no error class is named timeouts: there are rate_limit," in problem
+    assert "model goes with retry_errors: say which failures" in why
+    assert "choose one" in choose
+    assert (nobody, unknown, alone, both) == (2, 2, 2, 2)

@@ -7,7 +7,7 @@ import dagster as dg
 import pytest
 
 from minference_assets.metadata import answers_metadata, dollars, duration, plan_cost, table, usd
-from minference_core.engine import RunReport
+from minference_core.engine import LaneLimits, RunReport, Timeline
 from minference_core.errors import ErrorClass
 from tests.assets.test_checks import plan
 
@@ -38,6 +38,30 @@ def test_the_chart_is_small_enough_to_be_shown_inline() -> None:
     assert shown.md_str is not None
     assert shown.md_str.startswith("![90 of 100](data:image/svg+xml;base64,")
     assert len(shown.md_str) < 1000
+
+
+def test_what_happened_over_time_is_drawn_and_said_in_numbers() -> None:
+    timeline = Timeline(0.0)
+    timeline.limits["openai"] = LaneLimits(requests_per_minute=60)
+    for second in range(60):
+        counts = timeline.at("openai", float(second))
+        counts.sent += 1
+        counts.latency.add(2.0)
+        counts.fail(ErrorClass.RATE_LIMIT if second < 10 else ErrorClass.SERVER)
+
+    shown = answers_metadata(report(timeline=timeline), simulated=False)
+
+    assert isinstance(shown["throughput"], dg.MarkdownMetadataValue)
+    assert isinstance(shown["latency"], dg.MarkdownMetadataValue)
+    assert shown["rate_limited"] == 10
+    assert shown["latency_p50_s"] == pytest.approx(2.0, rel=0.03)
+    over_time = shown["over_time"]
+    assert isinstance(over_time, dg.TableMetadataValue)
+    rows = [record.data for record in over_time.records]
+    assert len(rows) <= 12
+    assert sum(int(row["rate_limited"] or 0) for row in rows) == 10
+    assert sum(int(row["failed_otherwise"] or 0) for row in rows) == 50
+    assert rows[2]["limit_share"] == pytest.approx(1.0)
 
 
 def test_an_error_class_becomes_a_plain_word() -> None:

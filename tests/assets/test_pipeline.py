@@ -5,14 +5,16 @@ from collections.abc import Callable
 from pathlib import Path
 
 import dagster as dg
+import pyarrow.parquet as pq
 import pytest
 import yaml
 from filelock import FileLock
 
+from minference_assets.resources import Lake
 from minference_assets.settings import SIMULATOR_VARIABLE
 from minference_core.store import connect
 from tests.assets.conftest import MINIMAL, Run, failed_checks, failure_of, put_specs, severities, shown
-from tests.conftest import specs, write_specs
+from tests.conftest import DAY, specs, write_specs
 
 DAYS = ("2026-11-16", "2026-11-17")
 ASSETS = ("thread_specs", "requests", "responses", "entity_versions", "transcripts")
@@ -260,5 +262,66 @@ def test_a_folder_of_no_dataset_is_asked_with_the_same_op(
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
         "exchanges.parquet",
         "journal",
+        "metrics",
         "requests.parquet",
     ]
+
+
+def test_what_a_run_did_over_time_is_kept_and_drawn(
+    dataset: Callable[..., dg.Definitions], run: Run, simulated: Callable[..., str], data: Path
+) -> None:
+    simulated(latency_ms=50)
+    put_specs(data, specs(4), *DAYS)
+
+    result = run(dataset(), "chat", *DAYS)
+
+    for day in DAYS:
+        file = Lake().metrics("chat", day, result.run_id)
+        assert pq.read_table(file)["requests_sent"].to_pylist()[0] > 0
+        told = shown(result, "responses", day)
+        assert told["throughput"].startswith("![over time](<data:image/svg+xml,")
+        assert told["latency"].startswith("![over time](<data:image/svg+xml,")
+        assert told["latency_p50_s"] >= 0.05
+        assert told["rate_limited"] == 0
+
+
+def test_the_config_of_the_plan_has_failures_asked_again(
+    data: Path, dataset: Callable[..., dg.Definitions], run: Run, simulated: Callable[..., str]
+) -> None:
+    simulated()
+    put_specs(
+        data, [*specs(2, max_tokens=1), {"thread_key": "gone", "prompt": "x", "model": "no-such-model"}]
+    )
+    made = dataset()
+    run(made, "chat", DAY)
+
+    config = {"retry_errors": ["truncated"], "model": "gpt-4.1", "max_tokens": 300}
+    again = run(made, "chat", DAY, config={"ops": {"chat__requests": {"config": config}}})
+
+    plan, answers = shown(again, "requests", DAY), shown(again, "responses", DAY)
+    assert (plan["asked_again"], plan["new"], plan["failed"]) == (2, 2, 1)
+    assert (answers["sent"], answers["threads_failed"]) == (2, 1)
+    wrong = run(made, "chat", DAY, config={"ops": {"chat__requests": {"config": {"retry_errors": ["slow"]}}}})
+    assert "no error class is named slow" in failure_of(wrong)
+
+
+@pytest.mark.parametrize(("said", "sent"), [("", 2), ("reuse: rows", 4), ("reuse: all", 1)])
+def test_the_dataset_says_whose_answers_are_taken_over(
+    data: Path,
+    dataset: Callable[..., dg.Definitions],
+    run: Run,
+    simulated: Callable[..., str],
+    said: str,
+    sent: int,
+) -> None:
+    simulated()
+    put_specs(data, [{"thread_key": f"t{n}", "prompt": "Say hello."} for n in range(2)], *DAYS)
+
+    results = [run(dataset(f"{MINIMAL}{said}\n"), "chat", day) for day in DAYS]
+
+    answers = [shown(result, "responses", day) for result, day in zip(results, DAYS, strict=True)]
+    plans = [shown(result, "requests", day) for result, day in zip(results, DAYS, strict=True)]
+    assert sum(answer["sent"] for answer in answers) == sent
+    assert sum(plan["new"] for plan in plans) == sent
+    assert sum(plan.get("shared", 0) for plan in plans) == 4 - sent
+    assert [answer["threads_failed"] for answer in answers] == [0, 0]

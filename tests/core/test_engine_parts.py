@@ -1,24 +1,15 @@
 """The engine's decisions and its pacing, each alone."""
 
-import asyncio
 import base64
-import os
-import tempfile
-import time
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any
 
-import orjson
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
-from minference_core.engine import POLICY, SETTLED, History, Journal, LaneLimits, backoff_s
-from minference_core.engine.gate import Gate
-from minference_core.engine.history import read_journal
+from minference_core.engine import POLICY, SETTLED, backoff_s
 from minference_core.engine.records import body_text
-from minference_core.errors import ErrorClass, JournalBusy, JournalError, RequestTooLarge
+from minference_core.errors import ErrorClass
 
 NOW = datetime(2026, 11, 16, tzinfo=UTC)
 
@@ -53,142 +44,6 @@ def test_a_wait_is_never_shorter_than_advised_and_never_negative(
 
 def test_every_class_is_either_retried_settled_or_left_to_the_next_run() -> None:
     assert not set(POLICY) & SETTLED
-
-
-async def _admit(gate: Gate, amounts: list[int]) -> list[tuple[int, float]]:
-    """When each request passed, in the order they passed."""
-    started, passed = time.monotonic(), list[tuple[int, float]]()
-
-    async def one(n: int, tokens: int) -> None:
-        await gate.enter(tokens)
-        passed.append((n, time.monotonic() - started))
-
-    await asyncio.gather(*(one(n, tokens) for n, tokens in enumerate(amounts)))
-    return passed
-
-
-@settings(max_examples=4, deadline=None)
-@given(st.integers(600, 30_000), st.integers(20, 120))
-def test_no_second_sees_more_requests_than_the_limits_share_of_it(rpm: int, count: int) -> None:
-    limits = LaneLimits(requests_per_minute=rpm)
-
-    passed = asyncio.run(_admit(Gate(limits, now=time.monotonic), [1] * count))
-
-    times = [at for _, at in passed]
-    bucket = max(1.0, rpm / 60 * 0.9)
-    for n, at in enumerate(times):
-        within = sum(1 for other in times[: n + 1] if at - other < 0.1)
-        assert within <= bucket + rpm / 60 * 0.1 + 1
-
-
-def test_a_large_request_is_not_overtaken_by_small_ones() -> None:
-    """`AsyncLimiter` alone serves whoever asks for least first."""
-    amounts = [10] * 10 + [900] + [10] * 30
-
-    passed = asyncio.run(_admit(Gate(LaneLimits(tokens_per_minute=60_000), now=time.monotonic), amounts))
-
-    assert [n for n, _ in passed] == list(range(41))
-
-
-def test_a_request_larger_than_a_seconds_tokens_waits_its_time_and_passes() -> None:
-    gate = Gate(LaneLimits(tokens_per_minute=60_000), now=time.monotonic)
-
-    ((_, first), (_, second)) = asyncio.run(_admit(gate, [2_000, 1]))
-
-    assert 1.0 <= first <= 4.0
-    assert second >= first
-
-
-def test_a_request_that_can_never_fit_is_refused_and_not_waited_for() -> None:
-    with pytest.raises(RequestTooLarge, match="70000 tokens but the lane's limit is 60000"):
-        Gate(LaneLimits(tokens_per_minute=60_000), now=time.monotonic).check(70_000)
-
-
-def test_a_held_lane_lets_nothing_through_until_then() -> None:
-    gate = Gate(LaneLimits(), now=time.monotonic)
-    gate.hold(0.3)
-
-    passed = asyncio.run(_admit(gate, [1, 1]))
-
-    assert min(at for _, at in passed) >= 0.29
-
-
-def intent(n: int, **more: Any) -> dict[str, Any]:
-    key = f"00000000-0000-8000-8000-{n:012d}"
-    return {
-        "kind": "intent", "lineage_id": key, "request_key": key, "attempt": 1,
-        "sent_at": NOW.isoformat(), **more,
-    }  # fmt: skip
-
-
-def write(folder: Path, *records: dict[str, Any], run_id: str = "run") -> None:
-    async def all_of_them() -> None:
-        async with Journal(folder, run_id) as journal:
-            await asyncio.gather(*(journal.write(record) for record in records))
-
-    asyncio.run(all_of_them())
-
-
-def test_what_was_written_is_read_back_in_order(tmp_path: Path) -> None:
-    write(tmp_path, *(intent(n) for n in range(1_000)))
-
-    (file,) = tmp_path.glob("*.jsonl")
-    read = [record["lineage_id"][-12:] for _, _, record in read_journal(file)]
-
-    assert read == [f"{n:012d}" for n in range(1_000)]
-
-
-def test_a_run_that_wrote_nothing_leaves_no_file(tmp_path: Path) -> None:
-    write(tmp_path)
-
-    assert list(tmp_path.glob("*.jsonl")) == []
-
-
-@given(st.integers(1, 400))
-def test_a_torn_last_line_is_cut_off_and_everything_before_it_counts(cut: int) -> None:
-    lines = b"".join(orjson.dumps(intent(n)) + b"\n" for n in range(3))
-    torn = lines[:-cut] if cut < len(lines) else b""
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "a.jsonl"
-        file.write_bytes(torn)
-
-        read = list(read_journal(file))
-
-    assert len(read) == torn.count(b"\n")
-
-
-def test_a_line_that_is_damaged_in_the_middle_is_named(tmp_path: Path) -> None:
-    (tmp_path / "a.jsonl").write_bytes(
-        orjson.dumps(intent(1)) + b"\n{oops\n" + orjson.dumps(intent(2)) + b"\n"
-    )
-
-    with pytest.raises(JournalError, match=r"a\.jsonl line 2 is damaged"):
-        History(tmp_path)
-
-
-def test_two_runs_cannot_write_one_partitions_journal(tmp_path: Path) -> None:
-    async def both() -> None:
-        async with Journal(tmp_path, "one"), Journal(tmp_path, "two"):
-            pass
-
-    with pytest.raises(JournalBusy, match="another run"):
-        asyncio.run(both())
-
-
-def test_a_journal_that_cannot_be_written_stops_the_run(tmp_path: Path) -> None:
-    async def on_a_full_disk() -> None:
-        async with Journal(tmp_path, "run") as journal:
-            await journal.write(intent(1))
-            full = os.open("/dev/full", os.O_WRONLY)
-            os.dup2(full, journal._file)
-            for n in (2, 3):
-                with pytest.raises(JournalError, match="cannot be written"):
-                    await journal.write(intent(n))
-
-    asyncio.run(on_a_full_disk())
-
-    (file,) = tmp_path.glob("*.jsonl")
-    assert len(list(read_journal(file))) == 1
 
 
 @given(st.binary())

@@ -219,7 +219,7 @@ def test_a_writer_that_breaks_in_an_unexpected_way_ends_the_run_instead_of_hangi
     def no_more_threads(*_: object) -> None:
         raise RuntimeError("can't start new thread")
 
-    monkeypatch.setattr("minference_core.engine.journal._write_durably", no_more_threads)
+    monkeypatch.setattr("minference_core.engine.segments._write_durably", no_more_threads)
     made = pipeline(specs(3))
     made.plan()
 

@@ -8,6 +8,7 @@ from typing import Any
 import polars as pl
 import pytest
 
+from minference_core.conversations.kept import NEVER_ASKED
 from minference_core.conversations.planned import planned_conversations
 from minference_core.errors import PlanOutdated
 from minference_core.requests import Answer, Attempt, PlannedRequest, prepare
@@ -15,7 +16,7 @@ from minference_core.specs import inspect_specs, read_conversations
 from minference_core.threads import next_request, results_without_running
 from tests.conftest import INSTANT, Pipeline, specs, write_specs
 from tests.core.hostile import server
-from tests.core.scripted import Call, model
+from tests.core.scripted import model
 from tests.core.test_tool_loops import DEFAULTS, WIRES, each_wire, row
 
 Make = Callable[..., Pipeline]
@@ -31,7 +32,9 @@ FORMS: dict[str, dict[str, Any]] = {
 
 
 def planned(made: Pipeline, client: str = "openai") -> list[PlannedRequest]:
-    return [one.request for one in planned_conversations(made.source, made.requests, client)]
+    return [
+        one.request for one in planned_conversations(made.source, made.requests, client, unasked=NEVER_ASKED)
+    ]
 
 
 @each_wire
@@ -95,7 +98,11 @@ def test_a_table_of_an_older_version_is_made_again(pipeline: Make) -> None:
 )
 def test_an_ending_is_only_foreseen_where_the_versions_end_so(pipeline: Make, form: str, said: str) -> None:
     good = {"mood": "glad", "stars": 4}
-    calls: dict[str, str | list[Call]] = {"call": [("label", good)], "wrong call": [("label", {"mood": 7})]}
+    calls: dict[str, list[tuple[str, dict[str, Any]]]] = {
+        "call": [("label", good)],
+        "wrong call": [("label", {"mood": 7})],
+    }
+    reply = calls.get(said) or said
     columns = FORMS[form]
     for repairs, turns in product([0, 1], [["Go on."], ["Go on.", "And?"]]):
         if form == "workflow" and len(turns) > 1:
@@ -103,9 +110,9 @@ def test_an_ending_is_only_foreseen_where_the_versions_end_so(pipeline: Make, fo
         asked = row("chat", form, max_repairs=repairs, user_turns=turns, **columns)
         made = pipeline([asked], defaults=DEFAULTS)
         made.plan()
-        one = next(planned_conversations(made.source, made.requests, "openai"))
-        answer_of = model(lambda _: calls.get(said, said))
-        body = answer_of(one.request.body).partition(b"\r\n\r\n")[2].decode()
+        one = next(planned_conversations(made.source, made.requests, "openai", unasked=NEVER_ASKED))
+        whole = model(lambda _: reply)(one.request.body)
+        body = whole.split(b"\r\n\r\n", 1)[1].decode()
         attempt = _attempt(body.replace('"stop"', '"length"') if said == "cut off" else body)
         foreseen = Answer.of(one.request, attempt).ending(more_turns=one.request.more_turns)
 

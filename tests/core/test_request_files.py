@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from minference_core.engine import LaneLimits
-from minference_core.errors import ConfigError, JournalBusy
+from minference_core.errors import ConfigError, ErrorClass, JournalBusy
 from minference_core.providers import endpoint
 from minference_core.request_files import (
     FileReport,
@@ -128,6 +128,9 @@ def answering(reply: Reply) -> Iterator[tuple[str, Seen]]:
 
 
 ANSWER = {"choices": [{"message": {"content": "ok"}, "finish_reason": "stop"}], "usage": {"prompt_tokens": 3}}
+
+
+KINDS = ("bad_request", "server", "undecodable")
 
 
 def always(status: int, answer: Any) -> Reply:
@@ -754,6 +757,41 @@ def test_a_full_disk_ends_the_run_and_nothing_paid_is_lost(
 
     report = made.run()
     assert (report.sent, report.reused) == (4, 1)
+
+
+@pytest.mark.parametrize(
+    ("classes", "asked"),
+    [
+        pytest.param(None, ["500"], id="a plain run asks what may be mended"),
+        pytest.param({ErrorClass.BAD_REQUEST}, ["400"], id="only a class that a plain run leaves"),
+        pytest.param({ErrorClass.UNDECODABLE, ErrorClass.SERVER}, ["500", "garbage"], id="two classes"),
+        pytest.param({ErrorClass.TIMEOUT}, [], id="a class that nobody has"),
+    ],
+)
+def test_only_lines_of_the_chosen_classes_are_asked_again(
+    files: Callable[[str], Files], classes: set[ErrorClass] | None, asked: list[str]
+) -> None:
+    answers = {"400": (400, {"error": {"message": "no"}}), "500": (500, {}), "garbage": (200, b"?!")}
+    mended = False
+
+    def reply(_: int, __: Mapping[str, str], body: bytes) -> tuple[int, Any]:
+        said = json.loads(body)["messages"][0]["content"]
+        return (200, ANSWER) if mended else answers.get(said, (200, ANSWER))
+
+    with answering(reply) as (url, seen):
+        made = files(url)
+        made.say(*(pair(n, chat(said)) for n, said in enumerate(["fine", *answers])))
+        made.run(max_attempts=1)
+        before, mended = len(seen), True
+
+        report = made.run(retry_errors=classes)
+
+    assert sorted(body["messages"][0]["content"] for _, _, body in seen[before:]) == asked
+    assert (report.lines, report.answered, report.undone) == (4, 1 + len(asked), 0)
+    assert [answer.get("error_class") for answer in made.answers()] == [
+        None,
+        *(None if said in asked else name for said, name in zip(answers, KINDS, strict=True)),
+    ]
 
 
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -13,6 +13,7 @@ with ranked as (
             partition by exchange.lineage_id
             -- What was asked with other specs or tools has other versions; it counts where there is nothing else.
             order by
+                coalesce(exchange.error_class = thread_current.error_class, false) desc,
                 exchange.generation = thread_current.generation desc,
                 thread_current.id in (exchange.in_thread_id, exchange.out_thread_id)
                     or coalesce(exchange.request_key = thread_current.request_key, false) desc,

@@ -4,7 +4,8 @@
 -- out: kind, id, lineage_id, parent_id, created_at, dataset, partition_key, generation, thread_key, sample, turn,
 --      step, attempt, request_key, exchange_id, client, model, resolved_model, provider_request_id, url,
 --      status_code, error_class, finish_reason, sent_at, finished_at, prompt_tokens, completion_tokens, price_id,
---      cost_usd, run_id (that asked), recorded_by_run_id, code_version, recorded_at, mat_id
+--      cost_usd, run_id (that asked), reused_from (the exchange whose answer was taken over, and that paid for it),
+--      recorded_by_run_id, code_version, recorded_at, mat_id
 
 create or replace macro provenance(version) as table
 with made as (
@@ -52,6 +53,7 @@ select
     made.price_id,
     made.cost_usd,
     made.run_id,
+    made.reused_from,
     recorded.run_id as recorded_by_run_id,
     recorded.code_version,
     recorded.committed_at as recorded_at,

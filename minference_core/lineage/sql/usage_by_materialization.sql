@@ -23,4 +23,5 @@ select
     sum(exchange.cost_usd) as cost_usd
 from exchange
 inner join materialization as made on made.mat_id = exchange.mat_id
+where exchange.reused_from is null -- what was taken over was sent, used and paid for elsewhere
 group by all;

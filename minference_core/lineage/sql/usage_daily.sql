@@ -19,4 +19,5 @@ select
     sum(cost_usd) as cost_usd,
     count(*) filter (where total_tokens > 0 and cost_usd is null) as unknown_price
 from exchange
+where reused_from is null -- what was taken over was sent, used and paid for elsewhere
 group by day, client, model, simulated;

@@ -54,21 +54,28 @@ class PrefixCache:
 
     def use(self, found: tuple[Prefix, ...]) -> Cached:
         """Read the longest prefix that is known, and store those that are marked."""
-        marked = [at for at, prefix in enumerate(found) if prefix.lifetime and prefix.tokens >= _SHORTEST]
-        near = {back for at in marked for back in range(max(0, at - _LOOKBACK), at + 1)}
-        read = max((found[at].tokens for at in near if found[at].digest in self._known), default=0)
+        read = self.known(found)
         written, done = dict.fromkeys(_LIFETIMES, 0), read
-        for prefix in (found[at] for at in marked):
+        for prefix in (found[at] for at in _marked(found)):
             self._store(prefix.digest)
             written[str(prefix.lifetime)] += max(0, prefix.tokens - done)
             done = max(done, prefix.tokens)
         return Cached(read, written["5m"], written["1h"])
+
+    def known(self, found: tuple[Prefix, ...]) -> int:
+        """Tokens of the longest prefix that is known."""
+        near = {back for at in _marked(found) for back in range(max(0, at - _LOOKBACK), at + 1)}
+        return max((found[at].tokens for at in near if found[at].digest in self._known), default=0)
 
     def _store(self, digest: bytes) -> None:
         self._known.pop(digest, None)
         self._known[digest] = None
         if len(self._known) > _REMEMBERED:
             del self._known[next(iter(self._known))]
+
+
+def _marked(found: tuple[Prefix, ...]) -> list[int]:
+    return [at for at, prefix in enumerate(found) if prefix.lifetime and prefix.tokens >= _SHORTEST]
 
 
 def check_marks(body: JsonObject) -> None:

@@ -47,6 +47,8 @@ class AnthropicWire:
 
     provider = "anthropic"
     request_id_header = "request-id"
+    counts_apart = True
+    overloaded = 529
 
     def __init__(self) -> None:
         self._cache = PrefixCache()
@@ -110,6 +112,10 @@ class AnthropicWire:
             prefixes=prefixes(body, tokens),
         )
 
+    def cached_tokens(self, ask: Ask) -> int:
+        assert isinstance(ask, _Marked)  # noqa: S101 (`read` gives nothing else)
+        return self._cache.known(ask.prefixes)
+
     def answer(self, ask: Ask, rng: Random, ids: Ids, *, refuse: bool) -> Answer:
         assert isinstance(ask, _Marked)  # noqa: S101 (`read` gives nothing else)
         message: JsonObject = {
@@ -139,7 +145,7 @@ class AnthropicWire:
         return Refused(404, "Not Found")
 
     def limited(self, verdict: Verdict, ask: Ask) -> Refused:
-        unit = "requests per minute" if verdict.kind == "requests" else "tokens per minute"
+        unit = f"{verdict.kind.replace('_', ' ')} per minute"
         text = (
             f"This request would exceed your organization's rate limit of {verdict.limit:,} {unit}"
             f" (model: {ask.model}). For details, refer to: https://docs.claude.com/en/api/rate-limits."
@@ -169,12 +175,12 @@ class AnthropicWire:
 
     def limit_headers(self, allowance: Allowance, now: float, epoch: float) -> dict[str, str]:
         headers: dict[str, str] = {}
-        for kind, bucket in (("requests", allowance.requests), ("tokens", allowance.tokens)):
-            if bucket is not None:
-                at = datetime.fromtimestamp(epoch, UTC) + timedelta(seconds=math.ceil(bucket.reset_s(now)))
-                headers[f"anthropic-ratelimit-{kind}-limit"] = str(bucket.limit)
-                headers[f"anthropic-ratelimit-{kind}-remaining"] = str(bucket.remaining(now))
-                headers[f"anthropic-ratelimit-{kind}-reset"] = at.strftime("%Y-%m-%dT%H:%M:%SZ")
+        for kind, bucket in allowance.buckets.items():
+            at = datetime.fromtimestamp(epoch, UTC) + timedelta(seconds=math.ceil(bucket.reset_s(now)))
+            name = f"anthropic-ratelimit-{kind.replace('_', '-')}"
+            headers[f"{name}-limit"] = str(bucket.limit)
+            headers[f"{name}-remaining"] = str(bucket.remaining(now))
+            headers[f"{name}-reset"] = at.strftime("%Y-%m-%dT%H:%M:%SZ")
         return headers
 
     def model_list(self) -> JsonObject:

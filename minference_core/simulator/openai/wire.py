@@ -29,6 +29,8 @@ class OpenAIWire:
     """One server that speaks Chat Completions."""
 
     request_id_header = "x-request-id"
+    counts_apart = False
+    overloaded = 503
 
     def __init__(self, dialect: Dialect) -> None:
         self.dialect = dialect
@@ -50,6 +52,9 @@ class OpenAIWire:
 
     def read(self, body: Any, headers: Mapping[str, str]) -> Ask:
         return read_ask(body, self.dialect)
+
+    def cached_tokens(self, ask: Ask) -> int:
+        return 0
 
     def answer(self, ask: Ask, rng: Random, ids: Ids, *, refuse: bool) -> Answer:
         body: JsonObject = {
@@ -147,11 +152,10 @@ class OpenAIWire:
         headers: dict[str, str] = {}
         if not self.dialect.limit_headers:
             return headers
-        for kind, bucket in (("requests", allowance.requests), ("tokens", allowance.tokens)):
-            if bucket is not None:
-                headers[f"x-ratelimit-limit-{kind}"] = str(bucket.limit)
-                headers[f"x-ratelimit-remaining-{kind}"] = str(bucket.remaining(now))
-                headers[f"x-ratelimit-reset-{kind}"] = go_duration(bucket.reset_s(now))
+        for kind, bucket in allowance.buckets.items():
+            headers[f"x-ratelimit-limit-{kind}"] = str(bucket.limit)
+            headers[f"x-ratelimit-remaining-{kind}"] = str(bucket.remaining(now))
+            headers[f"x-ratelimit-reset-{kind}"] = go_duration(bucket.reset_s(now))
         return headers
 
     def model_list(self) -> JsonObject:

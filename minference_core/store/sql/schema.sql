@@ -268,7 +268,8 @@ create table exchange (
     audio_tokens integer,
     prompt_audio_tokens integer,
     service_tier varchar,
-    provider_cost_usd decimal(18, 9)
+    provider_cost_usd decimal(18, 9),
+    reused_from uuid
 );
 comment on table exchange is 'One row per attempt to send a request, with its outcome, also when it failed. The request body follows from in_thread_id and is not kept.';
 comment on column exchange.id is 'From the thread''s lineage, the request and the attempt: the same attempt has the same id for ever.';
@@ -316,6 +317,7 @@ comment on column exchange.audio_tokens is 'Output tokens that are audio.';
 comment on column exchange.prompt_audio_tokens is 'Input tokens that are audio.';
 comment on column exchange.service_tier is 'Which of its tiers the provider served it in.';
 comment on column exchange.provider_cost_usd is 'What the provider itself says it cost, in dollars; null if it does not say.';
+comment on column exchange.reused_from is 'exchange.id of the answer that was taken over, sent and paid for there; null if this one was sent.';
 
 create table tool_run (
     id uuid not null,

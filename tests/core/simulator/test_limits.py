@@ -9,7 +9,7 @@ import aiohttp
 import pytest
 
 from minference_core.simulator import Simulator, SimulatorSettings
-from minference_core.simulator.limits import Allowance, Bucket, go_duration
+from minference_core.simulator.limits import Allowance, Bucket, Weight, go_duration
 from tests.core.simulator.conftest import Running
 
 
@@ -17,7 +17,7 @@ def test_a_bucket_holds_a_second_and_fills_by_the_minute() -> None:
     allowance = Allowance(600, None, now=0.0)
 
     def admitted(at: float) -> int:
-        return sum(allowance.admit(1, at) is None for _ in range(50))
+        return sum(allowance.admit(Weight(1), at) is None for _ in range(50))
 
     assert admitted(0.0) == 10
     assert admitted(0.05) == 0
@@ -29,15 +29,15 @@ def test_a_bucket_holds_a_second_and_fills_by_the_minute() -> None:
 def test_a_request_larger_than_a_second_waits_for_a_full_bucket_and_is_then_paid_off() -> None:
     allowance = Allowance(None, 600, now=0.0)
 
-    assert allowance.admit(100, 0.0) is None
-    over = allowance.admit(1, 5.0)
+    assert allowance.admit(Weight(100), 0.0) is None
+    over = allowance.admit(Weight(1), 5.0)
     assert over is not None
     assert over.wait_s == pytest.approx(4.1)
-    assert allowance.admit(10, 10.0) is None
+    assert allowance.admit(Weight(10), 10.0) is None
 
 
 def test_a_request_larger_than_a_minute_is_never_admitted() -> None:
-    over = Allowance(None, 600, now=0.0).admit(601, 0.0)
+    over = Allowance(None, 600, now=0.0).admit(Weight(601), 0.0)
 
     assert over is not None
     assert over.wait_s is None
@@ -45,12 +45,12 @@ def test_a_request_larger_than_a_minute_is_never_admitted() -> None:
 
 def test_what_is_refused_costs_nothing() -> None:
     allowance = Allowance(60, 600, now=0.0)
-    allowance.admit(10, 0.0)
+    allowance.admit(Weight(10), 0.0)
 
     for _ in range(20):
-        assert allowance.admit(10, 0.5) is not None
+        assert allowance.admit(Weight(10), 0.5) is not None
 
-    assert allowance.admit(10, 1.0) is None
+    assert allowance.admit(Weight(10), 1.0) is None
 
 
 def test_a_bucket_declares_what_is_left_and_when_it_is_full() -> None:

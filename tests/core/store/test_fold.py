@@ -8,7 +8,7 @@ import duckdb
 import pytest
 from filelock import FileLock
 
-from minference_core.errors import StoreError
+from minference_core.errors import DiskError, StoreError
 from minference_core.store import FoldReport, Store, connect, table, write_segment
 from minference_core.store.publish import publish
 from minference_core.store.segments import waiting
@@ -166,7 +166,7 @@ def test_a_segment_waits_until_it_is_published(
 
     with monkeypatch.context() as patched:
         patched.setattr("minference_core.store.fold.publish", full)
-        with pytest.raises(OSError, match="no space"):
+        with pytest.raises(DiskError, match="no space"):
             store.fold()
 
     assert [path.name for path in inbox.iterdir()] == ["one"]

@@ -1,0 +1,67 @@
+"""
+A run's books in the ledger, opened and put right.
+
+A run that died leaves behind what it had set aside. Whoever next runs its partition holds the journal's lock,
+so nobody is left who could be writing it, and the journal knows what was really spent: that is entered in its
+place.
+"""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from minference_core.engine.budget import Purse, Spending
+from minference_core.engine.history import journal_files, read_journal
+from minference_core.engine.ledger import Ledger, Takings
+from minference_core.engine.records import in_budgets
+
+__all__ = ["opened_books", "spent_on_record"]
+
+
+@asynccontextmanager
+async def opened_books(
+    ledger: Ledger, journal: Path, run_id: str, spending: Spending
+) -> AsyncIterator[Purse]:
+    """
+    The purse of a run that holds the lock of a partition's journal.
+
+    Args:
+        journal: The folder.
+
+    Raises:
+        LedgerError: The ledger cannot be reached.
+        JournalError: The journal of a run that died cannot be read.
+    """
+    prefix = _prefix(journal)
+    async with Purse(ledger, f"{prefix}{run_id}", spending.budgets) as purse:
+        if purse.budgets:
+            for holder in await ledger.open_holdings(prefix):
+                died = holder.removeprefix(prefix)
+                await ledger.correct(holder, await asyncio.to_thread(spent_on_record, journal, died))
+        yield purse
+
+
+def _prefix(journal: Path) -> str:
+    """How the names of all holders begin that write a journal."""
+    return f"{socket.gethostname()}:{journal.resolve()} "
+
+
+def spent_on_record(journal: Path, run_id: str) -> Takings:
+    """What a run spent: of its answers what they cost, of what has no answer all that was set aside."""
+    spent = Takings()
+    unanswered: dict[tuple[str, str, int], Takings] = {}
+    for path in journal_files(journal):
+        if run_id[:8] not in path.name:
+            continue
+        for _, _, record in read_journal(path):
+            name = (record["lineage_id"], record["request_key"], record["attempt"])
+            if record["kind"] == "intent" and record["run_id"] == run_id:
+                unanswered[name] = in_budgets(record, "reserved")
+            elif record["kind"] == "outcome" and name in unanswered:
+                del unanswered[name]
+                spent = spent.plus(in_budgets(record, "spent"))
+    for reserved in unanswered.values():
+        spent = spent.plus(reserved)
+    return spent

@@ -1,0 +1,208 @@
+"""The ledger's side of a budget: what was spent of it, what is set aside, and whether there is room."""
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import sqlalchemy as sa
+
+from minference_core.engine.ledger.lanes import Now
+from minference_core.engine.ledger.orders import Room, Takings
+from minference_core.engine.ledger.tables import HOLDING
+
+__all__ = [
+    "Balance",
+    "Process",
+    "Scope",
+    "Wish",
+    "balances",
+    "correct",
+    "finish",
+    "open_holdings",
+    "reserve",
+]
+
+# The holder of what runs spent that are over.
+_CLOSED = ""
+# A run on another machine that has not been heard of for so long has died.
+_ALIVE_S = 60.0
+# Little is left when another so many wishes of the same size would not fit.
+_SCARCE = 8
+
+
+class Process(NamedTuple):
+    """Who asks."""
+
+    pid: int
+    host: str
+
+
+class Scope(NamedTuple):
+    """A budget in one unit: `nanodollars` or `tokens`."""
+
+    name: str
+    unit: str
+    most: int
+
+    def of(self, takings: Takings) -> int:
+        return int(getattr(takings, self.unit))
+
+
+class Balance(NamedTuple):
+    """What is spent and set aside of a budget."""
+
+    scope: str
+    unit: str
+    spent: int
+    held: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """
+    What a run asks of its budgets.
+
+    Attributes:
+        need: What the next request may cost.
+        wish: What it would like to set aside, for those after it, too; at least `need`.
+        spent: What its answers cost since it last told.
+        in_use: What it has set aside for requests that are under way.
+    """
+
+    holder: str
+    scopes: Sequence[Scope]
+    need: Takings
+    wish: Takings
+    spent: Takings
+    in_use: Takings
+
+
+def reserve(connection: sa.Connection, clock: Callable[[], Now], me: Process, wish: Wish) -> Room:
+    """Write down what was spent, and set aside what is needed where every budget has room for it."""
+    now = clock().shared
+    rooms = [_room(connection, now, wish.holder, scope, wish) for scope in wish.scopes]
+    full = next((room for room in rooms if room.left < room.scope.of(wish.need)), None)
+    granted = None
+    if full is None:
+        granted = wish.wish if all(r.left >= r.scope.of(wish.wish) for r in rooms) else wish.need
+    for room in rooms:
+        aside = wish.in_use if granted is None else wish.in_use.plus(granted)
+        _note(connection, wish, room.scope, room.scope.of(aside), me, now)
+    scarce = any(room.left < _SCARCE * room.scope.of(wish.wish) for room in rooms)
+    if full is None:
+        return Room(granted, scarce)
+    return Room(None, scarce, full.scope.name, full.others_held > 0)
+
+
+def finish(connection: sa.Connection, holder: str, scopes: Sequence[Scope], spent: Takings) -> None:
+    """Close a run's books."""
+    _close(connection, holder, {(scope.name, scope.unit): scope.of(spent) for scope in scopes})
+
+
+def correct(connection: sa.Connection, holder: str, spent: Takings) -> None:
+    """Close the books of a run that died with what it spent in all."""
+    rows = connection.execute(sa.select(HOLDING).where(HOLDING.c.holder == holder).with_for_update()).all()
+    more = {(row.scope, row.unit): getattr(spent, row.unit) - row.spent for row in rows}
+    _close(connection, holder, more)
+
+
+def open_holdings(connection: sa.Connection, prefix: str) -> list[str]:
+    """The holders whose books are open, by the beginning of their names."""
+    named = HOLDING.c.holder.startswith(prefix, autoescape=True)
+    return list(connection.execute(sa.select(HOLDING.c.holder).where(named).distinct()).scalars())
+
+
+def balances(connection: sa.Connection, prefix: str) -> list[Balance]:
+    """What is spent and set aside, by budget."""
+    rows = connection.execute(
+        sa.select(HOLDING.c.scope, HOLDING.c.unit, sa.func.sum(HOLDING.c.spent), sa.func.sum(HOLDING.c.held))
+        .where(HOLDING.c.scope.startswith(prefix, autoescape=True))
+        .group_by(HOLDING.c.scope, HOLDING.c.unit)
+        .order_by(HOLDING.c.scope, HOLDING.c.unit)
+    ).all()
+    return [Balance(scope, unit, int(spent), int(held)) for scope, unit, spent, held in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class _Room:
+    scope: Scope
+    left: int
+    others_held: int  # of those who are alive: it may come back
+
+
+def _room(connection: sa.Connection, now: float, holder: str, scope: Scope, wish: Wish) -> _Room:
+    # The row of the closed ones is there for every budget, so that its lock is one that everybody takes.
+    _ensure(connection, scope)
+    rows = connection.execute(
+        sa.select(HOLDING)
+        .where(HOLDING.c.scope == scope.name, HOLDING.c.unit == scope.unit)
+        .order_by(HOLDING.c.holder)
+        .with_for_update()
+    ).all()
+    others = [row for row in rows if row.holder != holder]
+    taken = sum(row.spent for row in rows) + sum(row.held for row in others)
+    left = scope.most - taken - scope.of(wish.spent) - scope.of(wish.in_use)
+    return _Room(scope, left, sum(row.held for row in others if _alive(row, now)))
+
+
+def _ensure(connection: sa.Connection, scope: Scope) -> None:
+    closed = _row(scope, _CLOSED)
+    if connection.execute(sa.select(HOLDING.c.spent).where(closed)).one_or_none() is None:
+        connection.execute(_inserted(scope.name, scope.unit, _CLOSED, spent=0, held=0))
+
+
+def _note(connection: sa.Connection, wish: Wish, scope: Scope, held: int, me: Process, now: float) -> None:
+    values = {
+        "spent": HOLDING.c.spent + scope.of(wish.spent),
+        "held": held,
+        "pid": me.pid,
+        "host": me.host,
+        "seen_at": now,
+    }
+    changed = connection.execute(HOLDING.update().where(_row(scope, wish.holder)).values(values))
+    if changed.rowcount == 0:
+        values["spent"] = scope.of(wish.spent)
+        connection.execute(
+            HOLDING.insert().values(scope=scope.name, unit=scope.unit, holder=wish.holder, **values)
+        )
+
+
+def _close(connection: sa.Connection, holder: str, more: dict[tuple[str, str], int]) -> None:
+    """Add a run's row to that of the closed ones, with what it spent besides."""
+    rows = connection.execute(sa.select(HOLDING).where(HOLDING.c.holder == holder).with_for_update()).all()
+    for row in rows:
+        spent = row.spent + more.get((row.scope, row.unit), 0)
+        same = (HOLDING.c.scope == row.scope) & (HOLDING.c.unit == row.unit)
+        closed = same & (HOLDING.c.holder == _CLOSED)
+        added = connection.execute(HOLDING.update().where(closed).values(spent=HOLDING.c.spent + spent))
+        if added.rowcount == 0:
+            connection.execute(_inserted(row.scope, row.unit, _CLOSED, spent=spent, held=0))
+        connection.execute(HOLDING.delete().where(same & (HOLDING.c.holder == holder)))
+
+
+def _inserted(scope: str, unit: str, holder: str, *, spent: int, held: int) -> sa.Insert:
+    return HOLDING.insert().values(
+        scope=scope, unit=unit, holder=holder, spent=spent, held=held, pid=0, host="", seen_at=0.0
+    )
+
+
+def _row(scope: Scope, holder: str) -> sa.ColumnElement[bool]:
+    return sa.and_(HOLDING.c.scope == scope.name, HOLDING.c.unit == scope.unit, HOLDING.c.holder == holder)
+
+
+def _alive(row: sa.Row[tuple[object, ...]], now: float) -> bool:
+    """Whether a run is still there: by its process on this machine, by its word on others."""
+    if row.host == os.uname().nodename:
+        return _is_running(row.pid)
+    return bool(0 <= now - row.seen_at < _ALIVE_S)
+
+
+def _is_running(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

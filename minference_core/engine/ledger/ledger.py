@@ -1,0 +1,200 @@
+"""
+One small SQL database that all processes share: SQLite in WAL mode, or PostgreSQL for several machines.
+
+A question is one transaction, asked on a thread of the ledger's own; nobody polls it. The times that it
+answers with are on this process's monotonic clock, whatever clock the database has.
+"""
+
+import asyncio
+import contextlib
+import os
+import socket
+import time
+import uuid
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModuleError
+from sqlalchemy.pool import StaticPool
+
+from minference_core.engine.ledger import budgets, lanes
+from minference_core.engine.ledger.orders import Booking, Order, Room, Takings
+from minference_core.engine.ledger.tables import METADATA
+from minference_core.errors import LedgerError
+
+__all__ = ["Ledger"]
+
+T = TypeVar("T")
+
+# How long a transaction waits for others to end theirs; each takes about a millisecond.
+_PATIENCE_S = 30.0
+# Two processes may write the first row of a lane or a budget at the same moment; the next try finds it.
+_RACES = 3
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+
+
+class Ledger:
+    """An open ledger; close it, or enter it as a context."""
+
+    def __init__(self, url: str | None = None) -> None:
+        """
+        Args:
+            url: An SQLAlchemy URL; None is a ledger of this object's own, in memory, that shares nothing.
+        """
+        self._url = url or "sqlite://"
+        self.holder = uuid.uuid4().hex
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="minference-ledger")
+        self._connection: sa.Connection | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give back what this process holds of lanes, and let go of the database."""
+        if self._connection is not None:
+            with contextlib.suppress(LedgerError):  # others see by themselves that it is gone
+                self._thread.submit(self._transact, lambda c: lanes.leave(c, self.holder)).result()
+            self._thread.submit(self._disconnect).result()
+        self._thread.shutdown()
+
+    async def order(self, order: Order) -> Booking:
+        """
+        Tell what became of earlier requests of a lane, and book the next ones.
+
+        Raises:
+            LedgerError: The database cannot be reached or written.
+        """
+        return await self._ask(lambda connection: lanes.serve(connection, self._clock, self.holder, order))
+
+    async def reserve(self, wish: budgets.Wish) -> Room:
+        """
+        Set aside what a request may cost.
+
+        Raises:
+            LedgerError: The database cannot be reached or written.
+        """
+        return await self._ask(lambda connection: budgets.reserve(connection, self._clock, _ME, wish))
+
+    async def finish(self, holder: str, scopes: Sequence[budgets.Scope], spent: Takings) -> None:
+        """Close a run's books: what it set aside is free, `spent` is what it has not told yet."""
+        await self._ask(lambda connection: budgets.finish(connection, holder, scopes, spent))
+
+    async def correct(self, holder: str, spent: Takings) -> None:
+        """Of a run that died, its journal knows what it really spent."""
+        await self._ask(lambda connection: budgets.correct(connection, holder, spent))
+
+    async def open_holdings(self, prefix: str) -> list[str]:
+        """The holders whose books are open, by the beginning of their names."""
+        return await self._ask(lambda connection: budgets.open_holdings(connection, prefix))
+
+    async def balances(self, prefix: str = "") -> list[budgets.Balance]:
+        """What is spent and set aside of each budget whose scope begins so."""
+        return await self._ask(lambda connection: budgets.balances(connection, prefix))
+
+    async def _ask(self, work: Callable[[sa.Connection], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self._transact, work)
+
+    def _transact(self, work: Callable[[sa.Connection], T]) -> T:
+        try:
+            connection = self._connection = self._connection or self._connect()
+            for _ in range(_RACES):
+                with contextlib.suppress(IntegrityError), connection.begin():
+                    return work(connection)
+            with connection.begin():
+                return work(connection)
+        except (DBAPIError, OSError) as exc:
+            raise LedgerError(f"{self._shown()}: {_words(exc)}") from exc
+
+    def _connect(self) -> sa.Connection:
+        try:
+            url = make_url(self._url)
+            engine = _sqlite(url) if url.get_backend_name() == "sqlite" else sa.create_engine(url)
+        except (ArgumentError, NoSuchModuleError, ImportError) as exc:
+            raise LedgerError(
+                f"{self._shown()}: {exc}. For PostgreSQL, install minference[postgres]"
+            ) from exc
+        connection = engine.connect()
+        _create_tables(connection)
+        self._clock = _clock(connection)
+        return connection
+
+    def _disconnect(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection.engine.dispose()
+            self._connection = None
+
+    def _shown(self) -> str:
+        """The URL without its password."""
+        try:
+            return f"the ledger {make_url(self._url).render_as_string(hide_password=True)}"
+        except ArgumentError:
+            return "the ledger's URL (MINFERENCE_LEDGER_URL)"
+
+
+def _sqlite(url: sa.URL) -> sa.Engine:
+    if url.database:
+        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+    # One connection, used by the ledger's own thread and nobody else.
+    engine = sa.create_engine(
+        url, poolclass=StaticPool, connect_args={"timeout": _PATIENCE_S, "check_same_thread": False}
+    )
+
+    @sa.event.listens_for(engine, "connect")
+    def prepare(connection: Any, _: Any) -> None:
+        connection.isolation_level = None  # pysqlite begins nothing by itself: BEGIN IMMEDIATE below does
+        # One write ahead log, no fsync for each commit: a process that dies loses nothing by it.
+        for pragma in ("journal_mode = wal", "synchronous = normal"):
+            connection.execute(f"pragma {pragma}")
+
+    @sa.event.listens_for(engine, "begin")
+    def begin(connection: sa.Connection) -> None:
+        connection.exec_driver_sql("begin immediate")
+
+    return engine
+
+
+def _create_tables(connection: sa.Connection) -> None:
+    try:
+        with connection.begin():
+            METADATA.create_all(connection)
+    except DBAPIError:  # another process has just made them
+        with connection.begin():
+            METADATA.create_all(connection)
+
+
+def _clock(connection: sa.Connection) -> Callable[[], lanes.Now]:
+    """
+    A clock that all who share the database agree on.
+
+    On one machine the time since it was started, which nobody can set; a reboot gives it another name.
+    """
+    if connection.dialect.name != "sqlite":
+        statement = sa.text("select extract(epoch from clock_timestamp())")
+
+        def by_server() -> lanes.Now:
+            return lanes.Now(float(connection.execute(statement).scalar_one()), time.monotonic(), "server")
+
+        return by_server
+    if _BOOT_ID.exists():
+        name = _BOOT_ID.read_text().strip()
+        return lambda: lanes.Now(now := time.monotonic(), now, name)
+    return lambda: lanes.Now(time.time(), time.monotonic(), "wall")
+
+
+def _words(exc: Exception) -> str:
+    cause = exc.orig if isinstance(exc, DBAPIError) and exc.orig is not None else exc
+    return str(cause).strip() or type(cause).__name__
+
+
+_ME = budgets.Process(os.getpid(), socket.gethostname())

@@ -1,0 +1,149 @@
+"""
+When the requests of a lane may leave: pure arithmetic on the lane's shared state, with no clock in it.
+
+Each limit is a line in time that requests stand in one after the other (a GCRA without a burst): a request
+of n units takes n / rate seconds of it. It leaves when every line is free, so the account's servers see an
+even stream, whoever of several processes sends it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from minference_core.engine.limits import LaneLimits
+
+__all__ = ["HEADROOM", "LONGEST_LEAD_S", "Amounts", "Line", "Rates", "book", "rates_of"]
+
+# Clocks and wires jitter: so much of a limit is aimed at. 98 % is to be used, and never more than all.
+HEADROOM = 0.995
+
+# No line is ever further ahead than the largest request and everybody's bookings make it; what looks
+# further away was written by another clock.
+LONGEST_LEAD_S = 180.0
+
+# After a refusal: down to this part of what was asked for then; back up quickly to just below where it
+# failed, then slowly, as the limit that was met may be there to stay.
+_BACK_OFF = 0.7
+_KNEE = 0.97
+_QUICK_PER_S = 0.04
+_SLOW_PER_S = 0.003
+_LEAST_SHARE = 0.02
+# Refusals that are closer together than this have one cause.
+_ONE_EVENT_S = 1.0
+
+
+class Amounts(NamedTuple):
+    """What a request takes of each limit."""
+
+    requests: float = 0.0
+    tokens: float = 0.0
+    input: float = 0.0
+    output: float = 0.0
+
+    def plus(self, other: "Amounts", times: float = 1.0) -> "Amounts":
+        return Amounts(*(mine + times * more for mine, more in zip(self, other, strict=True)))
+
+    def towards(self, other: "Amounts", part: float) -> "Amounts":
+        """These, moved by a part of the way to others."""
+        return Amounts(*(mine + part * (more - mine) for mine, more in zip(self, other, strict=True)))
+
+    def times_to_hold(self, other: "Amounts") -> int:
+        """How many times these it takes to come about to others; 1 at the least."""
+        return max(1, *(round(more / mine) for mine, more in zip(self, other, strict=True) if mine > 0))
+
+
+class Rates(NamedTuple):
+    """Units a second; None is no limit."""
+
+    requests: float | None = None
+    tokens: float | None = None
+    input: float | None = None
+    output: float | None = None
+
+
+def rates_of(limits: LaneLimits, learned: LaneLimits | None = None) -> Rates:
+    """
+    A lane's limits as rates.
+
+    Args:
+        learned: What the provider says of them; the lower one counts.
+    """
+    both = zip(limits.per_minute, (learned or LaneLimits()).per_minute, strict=True)
+    least = (min(filter(None, pair), default=None) for pair in both)
+    return Rates(*(None if most is None else most / 60 for most in least))
+
+
+@dataclass(slots=True)
+class Line:
+    """
+    What is known of a lane, the same for all processes; times are seconds on the ledger's clock.
+
+    Attributes:
+        free_at: For each limit, when the last request that was let in has taken its share of it.
+        held_until: Nothing leaves before.
+        share: The part of its limits that the lane may use; less than 1 after it was told to slow down.
+        share_at: When that was said.
+        ceiling: The share that was too much.
+        learned: What the provider's answers say of its limits.
+    """
+
+    free_at: list[float] = field(default_factory=lambda: [0.0] * len(Amounts._fields))
+    held_until: float = 0.0
+    share: float = 1.0
+    share_at: float = 0.0
+    ceiling: float = 1.0
+    learned: LaneLimits = field(default_factory=LaneLimits)
+
+    def share_now(self, now: float) -> float:
+        """The part of its limits that may be used at an instant."""
+        if self.share >= 1.0:
+            return 1.0
+        passed = max(0.0, now - self.share_at)
+        knee = max(self.share, self.ceiling * _KNEE)
+        quick_s = (knee - self.share) / _QUICK_PER_S
+        if passed <= quick_s:
+            return self.share + passed * _QUICK_PER_S
+        return min(1.0, knee + (passed - quick_s) * _SLOW_PER_S)
+
+    def slow_down(self, now: float) -> None:
+        """The provider refused although the limits were kept: use less of them for a while."""
+        if now - self.share_at < _ONE_EVENT_S and self.share < 1.0:
+            return
+        self.ceiling = self.share_now(now)
+        self.share = max(_LEAST_SHARE, self.ceiling * _BACK_OFF)
+        self.share_at = now
+
+    def settle(self, rates: Rates, more: Amounts, now: float) -> None:
+        """Count what requests took more (or, negative, less) than they were booked with."""
+        for n, (rate, amount) in enumerate(zip(rates, more, strict=True)):
+            if rate is not None:
+                self.free_at[n] = max(now, self.free_at[n]) + amount / rate
+
+    def mend(self, now: float) -> None:
+        """Forget times that no clock of ours can have written."""
+        if max(self.free_at) > now + LONGEST_LEAD_S:
+            self.free_at = [min(at, now) for at in self.free_at]
+
+
+def book(line: Line, rates: Rates, needs: Sequence[Amounts], now: float, *, within_s: float) -> list[float]:
+    """
+    Let requests in, one after the other, and say when each may leave.
+
+    Args:
+        needs: In the order in which they came.
+        within_s: How long after the first the last one may start; the first is always let in.
+
+    Returns:
+        A start for each that was let in; the rest have to ask again.
+    """
+    share = line.share_now(now) * HEADROOM
+    starts: list[float] = []
+    for need in needs:
+        start = max(now, line.held_until, *line.free_at)
+        if starts and start > starts[0] + within_s:
+            break
+        starts.append(start)
+        for n, (rate, amount) in enumerate(zip(rates, need, strict=True)):
+            if rate is not None:
+                line.free_at[n] = start + amount / (rate * share)
+    return starts

@@ -1,0 +1,37 @@
+"""What a provider's answer says of an account's limits, in its headers."""
+
+from collections.abc import Mapping
+
+__all__ = ["COUNTS_WHAT_WAS_USED", "LEARNS_FROM_LATENCY", "limits_in"]
+
+# Requests, tokens, input tokens and output tokens a minute: OpenAI's names, which vLLM's and LiteLLM's
+# proxies pass on, then Anthropic's.
+_NAMES: tuple[tuple[str, ...], ...] = (
+    ("x-ratelimit-limit-requests", "anthropic-ratelimit-requests-limit"),
+    ("x-ratelimit-limit-tokens", "anthropic-ratelimit-tokens-limit"),
+    ("anthropic-ratelimit-input-tokens-limit",),
+    ("anthropic-ratelimit-output-tokens-limit",),
+)
+
+# Who counts what an answer really took once it is there. OpenAI counts `max_tokens` for good ("calculated as
+# the maximum of max_tokens and the estimated number of tokens", platform.openai.com/docs/guides/rate-limits);
+# Anthropic adjusts at the end of a request (platform.claude.com/docs/en/api/rate-limits), as does LiteLLM.
+COUNTS_WHAT_WAS_USED = frozenset({"anthropic", "litellm", "vllm"})
+
+# Servers that take everything and only get slower.
+LEARNS_FROM_LATENCY = frozenset({"vllm"})
+
+
+def limits_in(headers: Mapping[str, str]) -> tuple[int | None, int | None, int | None, int | None] | None:
+    """
+    Requests, tokens, input tokens and output tokens per minute; None if the headers say nothing.
+
+    Args:
+        headers: By lower-case name.
+    """
+    found = tuple(next(filter(None, (_count(headers.get(name)) for name in names)), None) for names in _NAMES)
+    return found if any(found) else None  # type: ignore[return-value]
+
+
+def _count(said: str | None) -> int | None:
+    return int(said) if said is not None and said.isascii() and said.isdigit() and int(said) > 0 else None

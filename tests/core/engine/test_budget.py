@@ -1,0 +1,201 @@
+"""Budgets: never exceeded, used to the full, shared by processes, kept across restarts."""
+
+import asyncio
+import random
+import subprocess
+import sys
+import uuid
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from minference_core.engine import Budget, Ledger, Purse
+from minference_core.engine.budget import BudgetSpent
+from minference_core.engine.ledger import Takings
+
+
+def spent(ledger: Ledger, scope: str) -> list[int]:
+    return [balance.spent for balance in asyncio.run(ledger.balances(scope))]
+
+
+async def spend(purse: Purse, most: int, actual: int, *, seconds: float = 0.0) -> bool:
+    """Whether there was room for a request that may cost `most` tokens, and costs `actual`."""
+    try:
+        await purse.reserve(Takings(0, most))
+    except BudgetSpent:
+        return False
+    await asyncio.sleep(seconds)
+    purse.settle(Takings(0, most), Takings(0, actual))
+    return True
+
+
+def test_at_the_cap_nothing_more_is_let_through_and_what_is_in_flight_completes(ledger_url: str) -> None:
+    scope = uuid.uuid4().hex
+
+    async def run(ledger: Ledger) -> list[bool]:
+        async with Purse(ledger, "run", [Budget(scope=scope, tokens=1_000)]) as purse:
+            return await asyncio.gather(*(spend(purse, 100, 100, seconds=0.05) for _ in range(30)))
+
+    with Ledger(ledger_url) as ledger:
+        let_through = asyncio.run(run(ledger))
+
+        assert let_through == [True] * 10 + [False] * 20
+        assert spent(ledger, scope) == [1_000]
+
+
+def test_what_requests_may_cost_is_held_and_what_they_do_not_cost_is_used(ledger_url: str) -> None:
+    """Each may cost ten times what it does: waiting for those in flight brings the budget to its end."""
+    scope = uuid.uuid4().hex
+
+    async def run(ledger: Ledger) -> int:
+        async with Purse(ledger, "run", [Budget(scope=scope, tokens=10_000)]) as purse:
+            return sum(await asyncio.gather(*(spend(purse, 1_000, 100, seconds=0.01) for _ in range(200))))
+
+    with Ledger(ledger_url) as ledger:
+        done = asyncio.run(run(ledger))
+
+        assert 91 <= done <= 100
+        assert spent(ledger, scope) == [done * 100]
+
+
+def test_dollars_are_exact_to_the_nanodollar() -> None:
+    async def run(ledger: Ledger) -> list[bool]:
+        budget = Budget(scope="x", usd=Decimal("0.000000003"))
+        async with Purse(ledger, "run", [budget]) as purse:
+            results = []
+            for _ in range(4):
+                try:
+                    await purse.reserve(Takings(1, 0))
+                except BudgetSpent:
+                    results.append(False)
+                else:
+                    purse.settle(Takings(1, 0), Takings(1, 0))
+                    results.append(True)
+            return results
+
+    with Ledger() as ledger:
+        assert asyncio.run(run(ledger)) == [True, True, True, False]
+
+
+def test_the_tightest_of_several_budgets_counts_and_is_named() -> None:
+    async def run(ledger: Ledger) -> None:
+        budgets = [Budget(scope="run 1", tokens=1_000), Budget(scope="dataset x", tokens=50)]
+        async with Purse(ledger, "run", budgets) as purse:
+            await purse.reserve(Takings(0, 51))
+
+    with Ledger() as ledger, pytest.raises(BudgetSpent, match="dataset x"):
+        asyncio.run(run(ledger))
+
+
+def test_a_new_day_has_a_budget_of_its_own() -> None:
+    today = [datetime(2026, 11, 25, 23, 59, tzinfo=UTC)]
+
+    async def run(ledger: Ledger) -> list[bool]:
+        daily = Budget(scope="day", daily=True, tokens=100)
+        async with Purse(ledger, "run", [daily], today=lambda: today[0]) as purse:
+            before = [await spend(purse, 60, 60), await spend(purse, 60, 60)]
+            today[0] = datetime(2026, 11, 26, 0, 0, tzinfo=UTC)
+            return [*before, await spend(purse, 60, 60)]
+
+    with Ledger() as ledger:
+        assert asyncio.run(run(ledger)) == [True, False, True]
+        assert spent(ledger, "day 2026-11-25") == [60]
+        assert spent(ledger, "day 2026-11-26") == [60]
+
+
+def test_a_run_after_another_goes_on_from_what_is_spent(ledger_url: str) -> None:
+    scope = uuid.uuid4().hex
+
+    async def run(ledger: Ledger, holder: str) -> int:
+        async with Purse(ledger, holder, [Budget(scope=scope, tokens=1_000)]) as purse:
+            return sum([await spend(purse, 100, 90) for _ in range(8)])
+
+    done = []
+    for n in range(2):
+        with Ledger(ledger_url) as ledger:
+            done.append(asyncio.run(run(ledger, f"{scope} {n}")))
+
+    assert done == [8, 3]
+
+
+def test_four_processes_never_spend_more_than_there_is_and_little_less(ledger_url: str) -> None:
+    scope = uuid.uuid4().hex
+    program = f"""
+import asyncio, random, sys
+sys.path.insert(0, ".")
+from minference_core.engine import Budget, Ledger, Purse
+from tests.core.engine.test_budget import spend
+async def main(n):
+    with Ledger({ledger_url!r}) as ledger:
+        async with Purse(ledger, f"{scope} {{n}}", [Budget(scope={scope!r}, tokens=20_000)]) as purse:
+            draw = random.Random(n)
+            asked = [draw.randint(1, 100) for _ in range(200)]
+            done = await asyncio.gather(*(spend(purse, 200, cost, seconds=0.01) for cost in asked))
+            print(sum(cost for cost, ok in zip(asked, done, strict=True) if ok))
+asyncio.run(main(int(sys.argv[1])))
+"""
+    processes = [
+        subprocess.Popen([sys.executable, "-c", program, str(n)], stdout=subprocess.PIPE, text=True)
+        for n in range(4)
+    ]
+    by_process = [int(process.communicate()[0]) for process in processes]
+
+    with Ledger(ledger_url) as ledger:
+        assert spent(ledger, scope) == [sum(by_process)]
+    assert 20_000 - 200 <= sum(by_process) <= 20_000
+
+
+def test_what_a_killed_run_had_set_aside_stays_so_until_its_journal_says_what_it_spent() -> None:
+    async def dies(ledger: Ledger) -> Purse:
+        purse = Purse(ledger, "run 1", [Budget(scope="x", tokens=100)])
+        await purse.reserve(Takings(0, 80))
+        return purse
+
+    async def after(ledger: Ledger) -> list[bool]:
+        async with Purse(ledger, "run 2", [Budget(scope="x", tokens=100)]) as purse:
+            before = await spend(purse, 50, 0)
+            await ledger.correct("run 1", Takings(0, 30))
+            return [before, await spend(purse, 70, 0), await spend(purse, 71, 0)]
+
+    with Ledger() as ledger:
+        asyncio.run(dies(ledger))
+        ledger._thread.submit(lambda: _forget_who_lives(ledger)).result()
+
+        assert asyncio.run(after(ledger)) == [False, True, False]
+
+
+def _forget_who_lives(ledger: Ledger) -> None:
+    """As if the process of those books were gone."""
+    assert ledger._connection is not None
+    with ledger._connection.begin():
+        ledger._connection.exec_driver_sql("update minference_holding set pid = 99999999 where pid > 0")
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    st.integers(1, 400),
+    st.lists(st.tuples(st.integers(1, 120), st.floats(0, 1)), max_size=60),
+    st.integers(0, 2**16),
+)
+def test_whatever_is_asked_the_cap_holds_and_what_fits_is_let_through(
+    cap: int, asked: list[tuple[int, float]], seed: int
+) -> None:
+    draw = random.Random(seed)
+
+    async def run(ledger: Ledger) -> list[bool]:
+        async with Purse(ledger, "run", [Budget(scope="x", tokens=cap)]) as purse:
+            return await asyncio.gather(
+                *(spend(purse, most, int(most * part), seconds=draw.random() / 500) for most, part in asked)
+            )
+
+    with Ledger() as ledger:
+        let_through = asyncio.run(run(ledger))
+        total = spent(ledger, "x")
+
+    costs = [int(most * part) for (most, part), ok in zip(asked, let_through, strict=True) if ok]
+    assert sum(total) == sum(costs) <= cap
+    left = cap - sum(costs)
+    assert all(ok or most > left for (most, _), ok in zip(asked, let_through, strict=True))

@@ -1,0 +1,150 @@
+"""The ledger: what several processes share, in SQLite and in PostgreSQL alike."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+import uuid
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from minference_core.engine import LaneLimits, Ledger
+from minference_core.engine.ledger import Booking, Order
+from minference_core.engine.ledger.lanes import fair_shares
+from minference_core.engine.pacing import HEADROOM, Amounts
+from minference_core.errors import LedgerError
+
+
+@pytest.fixture
+def account() -> str:
+    """Its own: PostgreSQL's database is shared by the tests of a session."""
+    return f"openai 127.0.0.1 {uuid.uuid4().hex}"
+
+
+def order(ledger: Ledger, account: str, **more: object) -> Booking:
+    fields = {"limits": LaneLimits(requests_per_minute=6_000), **more}
+    return asyncio.run(ledger.order(Order(account=account, **fields)))  # type: ignore[arg-type]
+
+
+def test_who_comes_second_is_booked_behind_the_first(ledger_url: str, account: str) -> None:
+    with Ledger(ledger_url) as one, Ledger(ledger_url) as two:
+        first = order(one, account, needs=[Amounts(1.0)] * 50)
+        second = order(two, account, needs=[Amounts(1.0)] * 50)
+
+    starts = [*first.starts, *second.starts]
+    gaps = [after - before for before, after in pairwise(starts)]
+    assert len(starts) == 100
+    # PostgreSQL's clock and ours are compared anew each time, and that takes a moment.
+    assert all(gap == pytest.approx(0.01 / HEADROOM, abs=0.05) for gap in gaps)
+    assert starts[-1] - starts[0] == pytest.approx(99 * 0.01 / HEADROOM, abs=0.1)
+
+
+def test_no_more_than_about_a_second_is_booked_at_a_time(ledger_url: str, account: str) -> None:
+    with Ledger(ledger_url) as ledger:
+        booked = order(ledger, account, needs=[Amounts(1.0)] * 500, within_s=0.8)
+
+    assert len(booked.starts) == pytest.approx(80, abs=2)
+
+
+def test_what_one_process_learns_holds_for_all(ledger_url: str, account: str) -> None:
+    with Ledger(ledger_url) as one, Ledger(ledger_url) as two:
+        order(one, account, learned=LaneLimits(requests_per_minute=60))
+        order(one, account, slow_down=True, hold_s=2.0)
+        booked = order(two, account, needs=[Amounts(1.0)])
+
+    assert booked.limits.requests_per_minute == 60
+    assert booked.starts[0] - time.monotonic() > 1.0
+
+
+def test_times_of_before_a_reboot_mean_nothing(tmp_path: Path, account: str) -> None:
+    url = f"sqlite:///{tmp_path / 'ledger.sqlite'}"
+    with Ledger(url) as before:
+        order(before, account, needs=[Amounts(1.0)], hold_s=1_000.0)
+    with contextlib.closing(sqlite3.connect(tmp_path / "ledger.sqlite")) as file, file:
+        file.execute("update minference_lane set clock = 'an earlier boot'")
+
+    with Ledger(url) as after:
+        booked = order(after, account, needs=[Amounts(1.0)])
+
+    assert booked.starts[0] - time.monotonic() < 1.0
+
+
+def test_slots_in_flight_of_a_killed_process_come_back(ledger_url: str, account: str) -> None:
+    """The others need not wait for longer than a process may be silent."""
+    holding = f"""
+import asyncio, sys, time
+from minference_core.engine import LaneLimits, Ledger
+from minference_core.engine.ledger import Order
+ledger = Ledger({ledger_url!r})
+limits = LaneLimits(max_in_flight=4)
+asked = Order(account={account!r}, limits=limits, in_use=4, wanted=4)
+print(asyncio.run(ledger.order(asked)).slots, flush=True)
+time.sleep(600)
+"""
+    with (
+        subprocess.Popen([sys.executable, "-c", holding], stdout=subprocess.PIPE, text=True) as process,
+        Ledger(ledger_url) as ledger,
+    ):
+        assert process.stdout is not None
+        assert process.stdout.readline().strip() == "4"
+
+        def slots() -> int | None:
+            return order(ledger, account, limits=LaneLimits(max_in_flight=4), wanted=4).slots
+
+        assert slots() == 0
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+        deadline = time.monotonic() + 60
+        while slots() != 4 and time.monotonic() < deadline:
+            time.sleep(0.5)
+        assert slots() == 4
+
+
+def test_eight_processes_may_open_a_new_ledger_at_once(ledger_url: str, account: str) -> None:
+    program = f"""
+import asyncio
+from minference_core.engine import LaneLimits, Ledger
+from minference_core.engine.ledger import Order
+from minference_core.engine.pacing import Amounts
+with Ledger({ledger_url!r}) as ledger:
+    for _ in range(20):
+        limits = LaneLimits(requests_per_minute=60_000)
+        asyncio.run(ledger.order(Order(account={account!r}, limits=limits, needs=[Amounts(1.0)] * 5)))
+"""
+    processes = [subprocess.Popen([sys.executable, "-c", program]) for _ in range(8)]
+
+    assert [process.wait() for process in processes] == [0] * 8
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("nonsense", "MINFERENCE_LEDGER_URL"),
+        ("sqlite:////proc/nowhere/ledger.sqlite", "nowhere"),
+        ("postgresql+psycopg://someone:secret@127.0.0.1:1/none", r"someone:\*\*\*@"),
+    ],
+)
+def test_a_ledger_that_cannot_be_reached_is_named_without_its_password(url: str, said: str) -> None:
+    with Ledger(url) as ledger, pytest.raises(LedgerError, match=said) as caught:
+        order(ledger, "a")
+
+    assert "secret" not in str(caught.value)
+
+
+@given(st.integers(1, 1_000), st.dictionaries(st.text(min_size=1), st.integers(0, 500), min_size=1))
+def test_shares_are_fair_and_all_is_given_out(most: int, wanted: dict[str, int]) -> None:
+    shares = fair_shares(most, wanted)
+
+    assert sum(shares.values()) == min(most, sum(wanted.values()))
+    for name, wish in wanted.items():
+        assert 0 <= shares[name] <= wish
+        if shares[name] < wish:
+            assert max(shares.values()) - shares[name] <= 1
