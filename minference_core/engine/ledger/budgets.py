@@ -102,7 +102,7 @@ def finish(connection: sa.Connection, holder: str, scopes: Sequence[Scope], spen
 
 def correct(connection: sa.Connection, holder: str, spent: Takings) -> None:
     """Close the books of a run that died with what it spent in all."""
-    rows = connection.execute(sa.select(HOLDING).where(HOLDING.c.holder == holder).with_for_update()).all()
+    rows = connection.execute(sa.select(HOLDING).where(HOLDING.c.holder == holder)).all()
     more = {(row.scope, row.unit): getattr(spent, row.unit) - row.spent for row in rows}
     _close(connection, holder, more)
 
@@ -170,15 +170,17 @@ def _note(connection: sa.Connection, wish: Wish, scope: Scope, held: int, me: Pr
 
 def _close(connection: sa.Connection, holder: str, more: dict[tuple[str, str], int]) -> None:
     """Add a run's row to that of the closed ones, with what it spent besides."""
-    rows = connection.execute(sa.select(HOLDING).where(HOLDING.c.holder == holder).with_for_update()).all()
-    for row in rows:
-        spent = row.spent + more.get((row.scope, row.unit), 0)
-        same = (HOLDING.c.scope == row.scope) & (HOLDING.c.unit == row.unit)
+    own = HOLDING.c.holder == holder
+    named = sa.select(HOLDING.c.scope, HOLDING.c.unit).where(own).order_by(HOLDING.c.scope, HOLDING.c.unit)
+    for scope, unit in connection.execute(named).all():
+        same = (HOLDING.c.scope == scope) & (HOLDING.c.unit == unit)
+        # The row of the closed ones first, as everybody does: else two would wait for each other.
         closed = same & (HOLDING.c.holder == _CLOSED)
-        added = connection.execute(HOLDING.update().where(closed).values(spent=HOLDING.c.spent + spent))
-        if added.rowcount == 0:
-            connection.execute(_inserted(row.scope, row.unit, _CLOSED, spent=spent, held=0))
-        connection.execute(HOLDING.delete().where(same & (HOLDING.c.holder == holder)))
+        connection.execute(sa.select(HOLDING.c.spent).where(closed).with_for_update())
+        spent = connection.execute(sa.select(HOLDING.c.spent).where(same & own)).scalar_one()
+        spent += more.get((scope, unit), 0)
+        connection.execute(HOLDING.update().where(closed).values(spent=HOLDING.c.spent + spent))
+        connection.execute(HOLDING.delete().where(same & own))
 
 
 def _inserted(scope: str, unit: str, holder: str, *, spent: int, held: int) -> sa.Insert:
