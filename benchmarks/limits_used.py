@@ -25,7 +25,7 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from minference_core.engine import LaneLimits
+from minference_core.engine import LaneLimits, Ledger, environment
 from minference_core.request_files import run_request_file
 
 _RPM, _TPM = 6_000, 1_200_000
@@ -99,15 +99,17 @@ def _child(folder: Path, number: int, requests: int, url: str) -> Iterator["subp
 
 async def _ask(source: Path, target: Path, url: str) -> None:
     limits = LaneLimits(requests_per_minute=_RPM, tokens_per_minute=_TPM)
-    await run_request_file(
-        source,
-        target,
-        url=url,
-        client="openai",
-        limits=limits,
-        api_key=SecretStr("sk-bench"),
-        max_in_flight=_IN_FLIGHT,
-    )
+    with Ledger(environment.ledger_url(Path(os.environ["MINFERENCE_DATA"]))) as ledger:
+        await run_request_file(
+            source,
+            target,
+            url=url,
+            client="openai",
+            limits=limits,
+            api_key=SecretStr("sk-bench"),
+            max_in_flight=_IN_FLIGHT,
+            ledger=ledger,
+        )
 
 
 @contextmanager

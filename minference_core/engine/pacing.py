@@ -17,6 +17,10 @@ __all__ = ["HEADROOM", "LONGEST_LEAD_S", "Amounts", "Line", "Rates", "book", "ra
 # Clocks and wires jitter: so much of a limit is aimed at. 98 % is to be used, and never more than all.
 HEADROOM = 0.995
 
+# Where several limits are kept at once, tokens may run so far ahead: else a large request would hold up the
+# line of requests, and many small ones that of tokens, and neither limit could be used to the full.
+_SLACK_S = 0.15
+
 # No line is ever further ahead than the largest request and everybody's bookings make it; what looks
 # further away was written by another clock.
 LONGEST_LEAD_S = 180.0
@@ -137,13 +141,15 @@ def book(line: Line, rates: Rates, needs: Sequence[Amounts], now: float, *, with
         A start for each that was let in; the rest have to ask again.
     """
     share = line.share_now(now) * HEADROOM
+    slack_s = _SLACK_S if sum(rate is not None for rate in rates) > 1 else 0.0
     starts: list[float] = []
     for need in needs:
-        start = max(now, line.held_until, *line.free_at)
+        in_turn, *counted = line.free_at
+        start = max(now, line.held_until, in_turn, *(at - slack_s for at in counted))
         if starts and start > starts[0] + within_s:
             break
         starts.append(start)
         for n, (rate, amount) in enumerate(zip(rates, need, strict=True)):
             if rate is not None:
-                line.free_at[n] = start + amount / (rate * share)
+                line.free_at[n] = max(start, line.free_at[n]) + amount / (rate * share)
     return starts
