@@ -15,6 +15,7 @@ from uuid import UUID
 
 import click
 
+from minference_assets.budget_options import with_budget
 from minference_assets.requests_command import requests
 from minference_core.errors import ConfigError, MinferenceError
 
@@ -92,6 +93,7 @@ _whether_to_simulate = click.option(
 @click.option("--client", default="", help="With --retry-errors: whom to ask instead; needs --model.")
 @click.option("--model", default="", help="With --retry-errors: which model to ask instead.")
 @click.option("--max-tokens", type=click.IntRange(1), help="With --retry-errors: the most tokens of a reply.")
+@with_budget
 @_whether_to_simulate
 def run(
     dataset: str | None,
@@ -104,6 +106,8 @@ def run(
     client: str,
     model: str,
     max_tokens: int | None,
+    budget_usd: "Decimal | None",
+    budget_tokens: int | None,
     simulate: "Simulate",
 ) -> None:
     """
@@ -113,6 +117,7 @@ def run(
     """
     from minference_assets import console, session, settings
     from minference_assets.retries import RetryConfig, nothing_to_retry
+    from minference_assets.run_tags import budget_tags
 
     config = RetryConfig(
         retry_errors=retry_errors.split(",") if retry_errors else [],
@@ -129,7 +134,11 @@ def run(
         with session.simulated(screen, simulate) as simulator:
             if fresh:
                 _begin_again(opened, chosen)
-            outcomes = opened.run(chosen, plan_config=config.model_dump() if retry else None)
+            outcomes = opened.run(
+                chosen,
+                plan_config=config.model_dump() if retry else None,
+                tags=budget_tags(budget_usd, budget_tokens),
+            )
     console.show_outcomes(screen, outcomes)
     retried = opened.watch.retries
     if retry and retried and not any(report.chosen for report in retried):

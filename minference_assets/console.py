@@ -183,6 +183,8 @@ def show_failures(console: Console, reports: Sequence[RunReport], words: Mapping
 def _what_helps(classes: Set[str]) -> str:
     if classes & LANE_STOPPERS:
         return "Mend what is named above, then run it again: only they are asked for."
+    if ErrorClass.BUDGET in classes:
+        return "Raise the budget and run it again: only they are asked for. A plan says what they may cost."
     if classes and classes <= SETTLED:
         return "Asking the same again would be refused again, so a rerun does not: change what is asked."
     return "Run it again: only they are asked for."

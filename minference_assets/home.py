@@ -16,11 +16,11 @@ import dagster as dg
 from filelock import FileLock, Timeout
 
 from minference_assets.project import project_root
+from minference_assets.run_tags import PROCESS
 
 __all__ = ["claimed", "forget_dead_runs", "located", "prepare"]
 
 HOME_VARIABLE = "DAGSTER_HOME"
-_TAG = "minference/process"
 _LOCKS = "minference_processes"
 
 
@@ -58,7 +58,7 @@ def claimed(home: Path) -> Iterator[dict[str, str]]:
     file.parent.mkdir(parents=True, exist_ok=True)
     try:
         with FileLock(file, fallback_to_soft=False):
-            yield {_TAG: token}
+            yield {PROCESS: token}
     finally:
         file.unlink(missing_ok=True)
 
@@ -72,7 +72,7 @@ def forget_dead_runs(instance: dg.DagsterInstance, home: Path) -> int:
     """
     dead = 0
     for run in instance.get_runs(filters=dg.RunsFilter(statuses=_UNFINISHED)):
-        token = run.tags.get(_TAG)
+        token = run.tags.get(PROCESS)
         if token is None or _is_alive(home / _LOCKS / f"{token}.lock"):
             continue
         instance.report_run_failed(run, "the process that ran this was killed; run it again to go on")

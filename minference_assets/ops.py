@@ -23,7 +23,7 @@ from minference_assets.failures import failure_from, nothing_answered, stopped
 from minference_assets.left_out import LeftOut, must_have_specs
 from minference_assets.partitions import partition
 from minference_assets.resources import Lake, Listener, Providers, asked, counting
-from minference_assets.run_tags import run_cap
+from minference_assets.run_tags import run_budgets
 from minference_assets.said import latest_words
 from minference_core.conversations import Reuse, Scope, plan_requests, run_conversations
 from minference_core.engine import (
@@ -255,10 +255,7 @@ class _Engine:
     def _spending(self) -> Spending:
         run, config = self._context.run, self._config
         budgets = config.caps().budgets(config.dataset, run.run_id, simulated=self._simulated)
-        if (own := run_cap(run.tags)) is not None:
-            budgets += Caps(run=own).budgets(
-                config.dataset, f"{run.run_id}, as asked", simulated=self._simulated
-            )
+        budgets += run_budgets(run.tags, config.dataset, run.run_id, simulated=self._simulated)
         prices = SpecDefaults.model_validate(config.defaults).prices or {}
         return Spending(budgets=budgets, prices=prices, allow_unknown_price=config.allow_unknown_price)
 

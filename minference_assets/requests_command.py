@@ -14,20 +14,47 @@ from typing import TYPE_CHECKING
 
 import click
 
+from minference_assets.budget_options import with_budget
 from minference_core.errors import ConfigError, ErrorClass, MissingKey, classes_named
 
 if TYPE_CHECKING:
+    from decimal import Decimal
+
     from pydantic import SecretStr
     from rich.console import Console
 
-    from minference_core.engine import LaneLimits, Progress
+    from minference_core.engine import LaneLimits, Progress, Spending
     from minference_core.request_files import FileReport
+    from minference_core.threads import OwnPrice
 
 __all__ = ["requests"]
 
 _FAILED = 1
 _CLIENTS = ("openai", "anthropic", "vllm", "litellm", "openrouter")
 _LONGEST_REASON = 300
+
+
+class _Price(click.ParamType):
+    """`MODEL=INPUT/OUTPUT`, in dollars for a million tokens."""
+
+    name = "price"
+
+    def convert(
+        self, value: "str", param: click.Parameter | None, ctx: click.Context | None
+    ) -> "tuple[str, OwnPrice]":
+        from pydantic import ValidationError
+
+        from minference_core.threads import OwnPrice
+
+        model, _, rates = value.rpartition("=")
+        read, _, written = rates.partition("/")
+        try:
+            price = OwnPrice.model_validate({"input": read, "output": written})
+        except ValidationError:
+            price = None
+        if not model or price is None:
+            self.fail(f"{value!r} is no price: write MODEL=INPUT/OUTPUT, like my-model=0.15/0.60", param, ctx)
+        return model, price
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +75,18 @@ class _Server:
 @click.option("--client", type=click.Choice(_CLIENTS), help="Whose server that is; guessed if not said.")
 @click.option("--rpm", type=click.IntRange(1), help="Requests a minute.")
 @click.option("--tpm", type=click.IntRange(1), help="Tokens a minute, prompts and answers together.")
+@click.option("--input-tpm", type=click.IntRange(1), help="Tokens read a minute, as Anthropic counts.")
+@click.option("--output-tpm", type=click.IntRange(1), help="Tokens written a minute, as Anthropic counts.")
 @click.option("--max-in-flight", type=click.IntRange(1), default=64, show_default=True, help="At once.")
+@with_budget
+@click.option(
+    "--price",
+    "prices",
+    type=_Price(),
+    multiple=True,
+    metavar="MODEL=INPUT/OUTPUT",
+    help="Your own price of a million tokens, in dollars: my-model=0.15/0.60.",
+)
 @click.option("--max-attempts", type=click.IntRange(1), help="Of one request; by its failures if not said.")
 @click.option(
     "--retry-errors",
@@ -63,7 +101,12 @@ def requests(
     client: str | None,
     rpm: int | None,
     tpm: int | None,
+    input_tpm: int | None,
+    output_tpm: int | None,
     max_in_flight: int,
+    budget_usd: "Decimal | None",
+    budget_tokens: int | None,
+    prices: "tuple[tuple[str, OwnPrice], ...]",
     max_attempts: int | None,
     retry_errors: str | None,
     api_key_env: str | None,
@@ -75,17 +118,29 @@ def requests(
     embeddings and Anthropic's messages are served. Without OUT.jsonl it is IN_results.jsonl.
 
     The same command again sends only what has no answer yet: the answers are kept in OUT.jsonl.journal.
+    A budget is for all that this OUT.jsonl ever costs. Limits are shared with every other run of the same
+    data folder that asks the same account.
     """
     from rich.console import Console
 
+    from minference_assets import settings
     from minference_core.engine import LaneLimits
 
     target = target or source.with_name(f"{source.name.removesuffix('.jsonl')}_results.jsonl")
     again = None if retry_errors is None else classes_named(retry_errors.split(","))
     server = _server(source, url, client, api_key_env)
-    limits = LaneLimits(requests_per_minute=rpm, tokens_per_minute=tpm, max_in_flight=max_in_flight)
+    limits = LaneLimits(
+        requests_per_minute=rpm,
+        tokens_per_minute=tpm,
+        input_tokens_per_minute=input_tpm,
+        output_tokens_per_minute=output_tpm,
+        max_in_flight=max_in_flight,
+    )
+    if url is None:
+        limits = limits.lowered_to(settings.limits_of(server.client))
+    spending = _spending(target, budget_usd, budget_tokens, dict(prices), simulated=server.simulated)
     screen = Console(highlight=False, soft_wrap=True)
-    report = asyncio.run(_run(screen, source, target, server, limits, max_attempts, again))
+    report = asyncio.run(_run(screen, source, target, server, limits, spending, max_attempts, again))
     _show(screen, source, target, report)
     if not report.all_well:
         raise click.exceptions.Exit(_FAILED)
@@ -117,21 +172,42 @@ def _server(source: Path, url: str | None, client: str | None, key_variable: str
     return _Server(url, client, SecretStr(key), key_variable, simulated=False)
 
 
+def _spending(
+    target: Path,
+    usd: "Decimal | None",
+    tokens: int | None,
+    prices: "dict[str, OwnPrice]",
+    *,
+    simulated: bool,
+) -> "Spending":
+    from minference_core.engine import Budget, Spending
+
+    name = f"requests {target.resolve()}"
+    budget = Budget(scope=f"simulated {name}" if simulated else name, usd=usd, tokens=tokens)
+    return Spending(budgets=[budget], prices=prices)
+
+
 async def _run(
     screen: "Console",
     source: Path,
     target: Path,
     server: _Server,
     limits: "LaneLimits",
+    spending: "Spending",
     max_attempts: int | None,
     retry_errors: "Set[ErrorClass] | None",
 ) -> "FileReport":
     """Until every line is settled, or SIGINT or SIGTERM."""
-    from minference_core.engine import graceful_stop
+    from minference_assets import settings
+    from minference_core.engine import Ledger, graceful_stop
     from minference_core.request_files import run_request_file
 
     stop = asyncio.Event()
-    with graceful_stop(asyncio.get_running_loop(), stop), _bar(screen) as on_progress:
+    with (
+        Ledger(settings.ledger_url(settings.data_folder())) as ledger,
+        graceful_stop(asyncio.get_running_loop(), stop),
+        _bar(screen) as on_progress,
+    ):
         return await run_request_file(
             source,
             target,
@@ -142,6 +218,8 @@ async def _run(
             key_name=server.key_name,
             max_attempts=max_attempts,
             simulated=server.simulated,
+            ledger=ledger,
+            spending=spending,
             retry_errors=retry_errors,
             stop=stop,
             on_progress=on_progress,

@@ -12,6 +12,7 @@ __all__ = ["Outcome", "UnknownDataset", "UnknownPartition", "Workspace", "datase
 
 _RANGE_START = "dagster/asset_partition_range_start"
 _RANGE_END = "dagster/asset_partition_range_end"
+_NO_TAGS: Mapping[str, str] = {}
 
 
 class UnknownDataset(Exception):
@@ -93,22 +94,32 @@ class Workspace:
         return [key for key in known[start:end] if key in set(folders)]
 
     def run(
-        self, job: str, dataset: str, keys: Sequence[str], plan_config: Mapping[str, Any] | None = None
+        self,
+        job: str,
+        dataset: str,
+        keys: Sequence[str],
+        plan_config: Mapping[str, Any] | None = None,
+        tags: Mapping[str, str] = _NO_TAGS,
     ) -> list[Outcome]:
         """
         Materialize partitions: one run for each stretch of them without a gap.
 
         Args:
             plan_config: Of the step that plans.
+            tags: Of each run, besides those of all.
         """
         ops = {"ops": {f"{dataset}__requests": {"config": dict(plan_config)}}} if plan_config else {}
         known = partitions.known_keys(self._definition(dataset), self._instance)
-        return [self._run(job, dataset, stretch, ops) for stretch in partitions.ranges(list(keys), known)]
+        return [
+            self._run(job, dataset, stretch, ops, tags) for stretch in partitions.ranges(list(keys), known)
+        ]
 
-    def _run(self, job: str, dataset: str, keys: Sequence[str], ops: Mapping[str, Any]) -> Outcome:
+    def _run(
+        self, job: str, dataset: str, keys: Sequence[str], ops: Mapping[str, Any], tags: Mapping[str, str]
+    ) -> Outcome:
         result = self._definitions.resolve_job_def(job).execute_in_process(
             instance=self._instance,
-            tags={**self._tags, _RANGE_START: keys[0], _RANGE_END: keys[-1]},
+            tags={**self._tags, **tags, _RANGE_START: keys[0], _RANGE_END: keys[-1]},
             # The terminal belongs to the plan and the progress bar; the log is in the UI.
             run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}, **ops},
             raise_on_error=False,

@@ -24,6 +24,7 @@ __all__ = ["Selection", "Session", "Simulate", "as_a_run_would", "opened", "simu
 Simulate = Literal["auto", "always", "never"]
 
 _NOT_STARTED = "http://127.0.0.1:0"  # nobody is asked while planning
+_NO_TAGS: Mapping[str, str] = {}
 
 # Enough to look at: some latency, and now and then an error that is worth another try.
 _SIMULATOR = SimulatorSettings(latency_ms=150, latency_jitter=0.3, faults={"500": 0.01})
@@ -98,6 +99,7 @@ class Session:
         *,
         suffix: str = "",
         plan_config: Mapping[str, Any] | None = None,
+        tags: Mapping[str, str] = _NO_TAGS,
     ) -> list[Outcome]:
         """
         Run each dataset's job, or with a suffix the one of that name, on its partitions.
@@ -106,12 +108,13 @@ class Session:
 
         Args:
             plan_config: Of the step that plans.
+            tags: Of each run.
         """
         outcomes: list[Outcome] = []
         try:
             with self.watch:
                 for dataset, keys in chosen.items():
-                    outcomes += self.workspace.run(f"{dataset}{suffix}", dataset, keys, plan_config)
+                    outcomes += self.workspace.run(f"{dataset}{suffix}", dataset, keys, plan_config, tags)
                     if any(report.stopped for report in self.watch.reports.values()):
                         break  # whoever stopped one did not mean to go on with the next
         except DagsterExecutionInterruptedError:

@@ -13,6 +13,7 @@ from minference_core.engine.environment import (
     base_url,
     key,
     ledger_url,
+    limits_of,
     load_env_file,
     said,
     simulator,
@@ -27,6 +28,7 @@ __all__ = [
     "data_folder",
     "key",
     "ledger_url",
+    "limits_of",
     "load_env_file",
     "simulator",
 ]

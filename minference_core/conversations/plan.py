@@ -141,7 +141,7 @@ class _Planner:
             first, last, count = _ends(replay(conversation, self.history))
         except Unsupported as exc:
             return {**row, "state": "invalid", "reason": str(exc)}, None
-        ahead = estimate(last.request)
+        ahead = estimate(last.request, prices=self.source.prices)
         row |= _first_request(first, last, ahead)
         state, reason = _state(last, count)
         if state == "new" and self.ends is not None:

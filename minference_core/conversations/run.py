@@ -145,7 +145,12 @@ async def run_conversations(
         stopped, attempts, tool_runs, tool_failures = stats.done < stats.total, 0, 0, 0
         if not stopped:
             attempts, tool_runs, tool_failures = await asyncio.to_thread(
-                write_exchanges, journal, exchanges, findings.found, generation=source.generation
+                write_exchanges,
+                journal,
+                exchanges,
+                findings.found,
+                generation=source.generation,
+                prices=spending.prices,
             )
     return stats.report(stopped=stopped, attempts=attempts, tool_runs=tool_runs, tool_failures=tool_failures)
 

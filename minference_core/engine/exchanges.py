@@ -22,8 +22,8 @@ from minference_core.engine.journal_files import journal_files, read_journal
 from minference_core.engine.records import exchange_id
 from minference_core.errors import DiskError, ErrorClass, JournalError
 from minference_core.parquet import write_rows
-from minference_core.requests import interpret, price
-from minference_core.threads import TokenUsage
+from minference_core.requests import NO_PRICES, interpret, price
+from minference_core.threads import OwnPrice, TokenUsage
 
 __all__ = ["EXCHANGES", "Findings", "write_exchanges"]
 
@@ -97,7 +97,12 @@ Findings = Mapping[tuple[UUID, UUID], tuple[ErrorClass, str | None]]
 
 
 def write_exchanges(
-    journal: Path, target: Path, findings: Findings, *, generation: int
+    journal: Path,
+    target: Path,
+    findings: Findings,
+    *,
+    generation: int,
+    prices: Mapping[str, OwnPrice] = NO_PRICES,
 ) -> tuple[int, int, int]:
     """
     Write the partition's exchanges.
@@ -105,6 +110,7 @@ def write_exchanges(
     Args:
         findings: Of the answers of one generation; those of others are taken over from the table as it is.
         generation: Which one.
+        prices: The user's own, by model.
 
     Returns:
         How many attempts there are, how many executions of tools, and how many of these failed.
@@ -118,7 +124,7 @@ def write_exchanges(
 
     def rows() -> Iterator[dict[str, Any]]:
         nonlocal attempts, failed
-        for row in _rows(journal_files(journal), findings):
+        for row in _rows(journal_files(journal), findings, prices):
             is_tool = row.get("tool_name") is not None
             attempts += not is_tool
             failed += is_tool and row["error_message"] is not None
@@ -150,7 +156,9 @@ def _earlier_findings(table: Path, generation: int) -> Findings:
     }
 
 
-def _rows(files: Iterable[Path], findings: Findings) -> Iterator[dict[str, Any]]:
+def _rows(
+    files: Iterable[Path], findings: Findings, prices: Mapping[str, OwnPrice]
+) -> Iterator[dict[str, Any]]:
     """The attempts in the order they ended, then those that never did; an end may be in a later file."""
     open_intents: dict[tuple[str, str, int], dict[str, Any]] = {}
     for path in files:
@@ -164,17 +172,19 @@ def _rows(files: Iterable[Path], findings: Findings) -> Iterator[dict[str, Any]]
                         raise JournalError(
                             f"{path} has an outcome without its intent ({name}): it was edited"
                         )
-                    yield _row(open_intents.pop(name), record, findings)
+                    yield _row(open_intents.pop(name), record, findings, prices)
                 case "refused":
-                    yield _row(record, record, findings)
+                    yield _row(record, record, findings, prices)
                 case "reused":
-                    yield _row(record, record, findings) | _paid_by_another(record)
+                    yield _row(record, record, findings, prices) | _paid_by_another(record)
                 case "tool":
                     yield _tool_row(record)
     yield from map(_uncertain, open_intents.values())
 
 
-def _row(intent: dict[str, Any], outcome: dict[str, Any], findings: Findings) -> dict[str, Any]:
+def _row(
+    intent: dict[str, Any], outcome: dict[str, Any], findings: Findings, prices: Mapping[str, OwnPrice]
+) -> dict[str, Any]:
     attempt = attempt_from(outcome, first_sent_at=_time(intent["sent_at"]))
     meaning = interpret(intent["client"], attempt)
     usage, finish, resolved = TokenUsage(), None, None
@@ -183,7 +193,7 @@ def _row(intent: dict[str, Any], outcome: dict[str, Any], findings: Findings) ->
         usage, finish, resolved = meaning.reply.usage, meaning.reply.finish_reason, meaning.reply.model
         found = findings.get((UUID(intent["lineage_id"]), UUID(intent["request_key"])))
         error, message = found or (None, None)
-    cost = price(intent["client"], intent["model"], usage)
+    cost = price(intent["client"], intent["model"], usage, prices)
     return {
         **_common(intent),
         "resolved_model": resolved,

@@ -245,8 +245,9 @@ class Pace:
 def limit_share(limits: LaneLimits, used: Reserved, seconds: float) -> float | None:
     """The used part of a lane's tightest limit; None when it has none."""
     minutes = seconds / 60
-    rates = ((used.requests, limits.requests_per_minute), (used.tokens, limits.tokens_per_minute))
-    return max((taken / minutes / limit for taken, limit in rates if limit is not None), default=None)
+    taken = (used.requests, used.tokens, used.prompt, used.output)
+    rates = zip(taken, limits.per_minute, strict=True)
+    return max((count / minutes / limit for count, limit in rates if limit is not None), default=None)
 
 
 def _paired(lane: Mapping[int, Counts]) -> dict[int, Counts]:

@@ -18,6 +18,8 @@ class RequestLimits(Entity):
     Attributes:
         max_requests_per_minute: Requests in any minute, retries among them; None for no limit.
         max_tokens_per_minute: Tokens read and written in any minute, `max_tokens` counted in full.
+        max_input_tokens_per_minute: Tokens read, as Anthropic counts: without what its cache holds.
+        max_output_tokens_per_minute: Tokens written.
         max_in_flight: Requests at once; None for the orchestrator's.
     """
 
@@ -25,6 +27,8 @@ class RequestLimits(Entity):
 
     max_requests_per_minute: Annotated[int, Field(ge=1)] | None = 50
     max_tokens_per_minute: Annotated[int, Field(ge=1)] | None = 100_000
+    max_input_tokens_per_minute: Annotated[int, Field(ge=1)] | None = None
+    max_output_tokens_per_minute: Annotated[int, Field(ge=1)] | None = None
     max_in_flight: Annotated[int, Field(ge=1)] | None = None
     provider: Client = "openai"
 
@@ -33,6 +37,8 @@ def lane_limits(limits: RequestLimits) -> LaneLimits:
     return LaneLimits(
         requests_per_minute=limits.max_requests_per_minute,
         tokens_per_minute=limits.max_tokens_per_minute,
+        input_tokens_per_minute=limits.max_input_tokens_per_minute,
+        output_tokens_per_minute=limits.max_output_tokens_per_minute,
         max_in_flight=limits.max_in_flight,
     )
 

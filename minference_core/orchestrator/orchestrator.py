@@ -258,7 +258,7 @@ class _Run:
 
     async def _work(self, engine: Engine, todo: Iterator[_Listed]) -> None:
         for listed in todo:  # shared: each is taken by exactly one worker
-            now = Turn.begin(listed.thread, listed.given, listed.nth)
+            now = Turn.begin(listed.thread, listed.given, listed.nth, self._session.prices)
             while isinstance(now, Turn):
                 async with self._session.slots[now.request.client]:
                     try:

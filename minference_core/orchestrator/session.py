@@ -31,6 +31,7 @@ from minference_core.engine import (
     Spending,
     Transport,
 )
+from minference_core.threads import OwnPrice
 
 __all__ = ["Session", "Sessions"]
 
@@ -56,6 +57,7 @@ class Session:
     journal: Journal
     history: History
     run_id: str
+    prices: Mapping[str, OwnPrice]
     listed: Counter[UUID] = field(default_factory=Counter)
     undelivered: bool = False
 
@@ -66,7 +68,7 @@ class Session:
             self.transports[client],
             self.journal,
             self.history,
-            RunStats(),
+            RunStats(prices=self.prices),
             self.admissions[client],
             run_id=self.run_id,
             stop=stop,
@@ -180,6 +182,7 @@ class Sessions:
                 journal=await opened.enter_async_context(Journal(folder, run_id)),
                 history=History(folder),
                 run_id=run_id,
+                prices=self._spending.prices,
             )
             yield session
         if session.undelivered and not self._keep:

@@ -1,6 +1,7 @@
 """One thread's turn: from the warm object to the request, and from the answer back into it."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -24,6 +25,7 @@ from minference_core.requests import (
 from minference_core.threads import (
     ChatThread,
     Conversation,
+    OwnPrice,
     Reply,
     ResponseFormat,
     TokenUsage,
@@ -42,15 +44,19 @@ class Turn:
     A thread that is about to be asked for its next reply.
 
     Attributes:
+        prices: The user's own, by model.
         before: The outcomes of the same turn that could not be used; each counts those before it, too.
     """
 
     thread: ChatThread
     request: PreparedRequest
+    prices: Mapping[str, OwnPrice] = field(default_factory=dict)
     before: tuple[ProcessedOutput, ...] = ()
 
     @classmethod
-    def begin(cls, thread: ChatThread, given: ChatThread, nth: int) -> "Turn | ProcessedOutput":
+    def begin(
+        cls, thread: ChatThread, given: ChatThread, nth: int, prices: Mapping[str, OwnPrice]
+    ) -> "Turn | ProcessedOutput":
         """
         Make a thread ready to be sent; its outcome, if there is nothing to send.
 
@@ -58,6 +64,7 @@ class Turn:
             thread: The warm thread.
             given: The version of it that is asked.
             nth: How often that version has been listed before in this run.
+            prices: The user's own, by model.
         """
         now = Conversation(thread_key="", sample=nth, generation=0, thread=given, asker=_asker(thread, nth))
         try:
@@ -68,7 +75,7 @@ class Turn:
         except (Unsupported, ValueError, TypeError, RecursionError) as exc:
             return failed(thread, ErrorClass.BAD_REQUEST, str(exc))
         EntityRegistry.register(ready.thread)
-        return cls(thread, request)
+        return cls(thread, request, prices)
 
     async def end(
         self, attempt: Attempt, meaning: Meaning, *, tool_timeout_s: float | None
@@ -93,7 +100,7 @@ class Turn:
         output = self._output(attempt, after, reply, verdict, error=verdict.error, message=verdict.message)
         if verdict.error is None or not after.goes_on:
             return output
-        return Turn(self.thread, prepare(after), (*self.before, output))
+        return replace(self, request=prepare(after), before=(*self.before, output))
 
     def _output(
         self,
@@ -134,7 +141,7 @@ class Turn:
         config = self.request.thread.llm_config
         costs = [each.cost_usd for each in self.before[-1:]]
         if usage is not None:
-            usd = price(config.client, config.model, usage).usd
+            usd = price(config.client, config.model, usage, self.prices).usd
             costs.append(None if usd is None else float(usd))
         known = [cost for cost in costs if cost is not None]
         return sum(known) if known and len(known) == len(costs) else None

@@ -25,6 +25,7 @@ from minference_core.engine import (
     LaneLimits,
     Ledger,
     Progress,
+    RunStats,
     Spending,
     Transport,
     Workers,
@@ -98,7 +99,7 @@ async def run_request_file(
     target = check_files(source, target)
     address = locate(url, client or guess_client(url, source))
     lane = _lane(address, limits, api_key, key_name, timeout_s=timeout_s, simulated=simulated)
-    stop, tally, run_id = stop or asyncio.Event(), Tally(), uuid.uuid4().hex
+    stop, tally, run_id = stop or asyncio.Event(), Tally(RunStats(prices=spending.prices)), uuid.uuid4().hex
     async with AsyncExitStack() as open_for_the_run:
         file = open_for_the_run.enter_context(_opened(source))
         journal = await open_for_the_run.enter_async_context(Journal(journal_folder(target), run_id))

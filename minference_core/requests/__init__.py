@@ -5,7 +5,7 @@ from minference_core.requests.outcome import Attempt, Meaning, interpret
 from minference_core.requests.outputs import ProcessedOutput, RawOutput, json_object_of, raw_result
 from minference_core.requests.planned import PlannedRequest
 from minference_core.requests.prepare import PreparedRequest, prepare
-from minference_core.requests.price import OWN_PRICE_ID, PRICE_ID, Price, price
+from minference_core.requests.price import NO_PRICES, OWN_PRICE_ID, PRICE_ID, Price, price
 from minference_core.requests.record import ConversationRecord, ExchangeRecord
 from minference_core.requests.replay import (
     Answer,
@@ -27,6 +27,7 @@ from minference_core.requests.tokens import (
 )
 
 __all__ = [
+    "NO_PRICES",
     "OWN_PRICE_ID",
     "PRICE_ID",
     "Answer",

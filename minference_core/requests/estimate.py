@@ -6,13 +6,14 @@ request's. The low figure has as few replies as there can be, each of one token;
 as the thread allows (tool loops to `max_steps`, repairs to `max_repairs`), each of its full `max_tokens`.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
 from minference_core.requests.prepare import PreparedRequest
-from minference_core.requests.price import price
+from minference_core.requests.price import NO_PRICES, price
 from minference_core.requests.tokens import Counter, token_counter, weigh
-from minference_core.threads import ChatThread, ResponseFormat, TokenUsage
+from minference_core.threads import ChatThread, OwnPrice, ResponseFormat, TokenUsage
 
 __all__ = ["Estimate", "estimate"]
 
@@ -46,8 +47,15 @@ class Estimate:
     cost_high_usd: Decimal | None
 
 
-def estimate(request: PreparedRequest, counter: Counter | None = None) -> Estimate:
-    """Estimate the conversation from its next request on."""
+def estimate(
+    request: PreparedRequest, counter: Counter | None = None, *, prices: Mapping[str, OwnPrice] = NO_PRICES
+) -> Estimate:
+    """
+    Estimate the conversation from its next request on.
+
+    Args:
+        prices: The user's own, by model.
+    """
     count = counter or token_counter()
     weight = weigh(request.wire.body, count)
     first, output = weight.prompt, weight.output
@@ -66,8 +74,8 @@ def estimate(request: PreparedRequest, counter: Counter | None = None) -> Estima
         all_prompt_tokens=sum(low),
         all_output_tokens=output * len(high),
         most_tokens=sum(high) + output * len(high),
-        cost_low_usd=_dollars(config.client, config.model, low, reply=1),
-        cost_high_usd=_dollars(config.client, config.model, high, reply=output),
+        cost_low_usd=_dollars(config.client, config.model, prices, low, reply=1),
+        cost_high_usd=_dollars(config.client, config.model, prices, high, reply=output),
     )
 
 
@@ -105,10 +113,12 @@ def _prompts(first: int, said: list[int], replies: tuple[int, int], *, reply: in
     return prompts
 
 
-def _dollars(client: str, model: str | None, prompts: list[int], *, reply: int) -> Decimal | None:
+def _dollars(
+    client: str, model: str | None, prices: Mapping[str, OwnPrice], prompts: list[int], *, reply: int
+) -> Decimal | None:
     total = Decimal(0)
     for prompt in prompts:
-        usd = price(client, model, TokenUsage(prompt_tokens=prompt, completion_tokens=reply)).usd
+        usd = price(client, model, TokenUsage(prompt_tokens=prompt, completion_tokens=reply), prices).usd
         if usd is None:
             return None
         total += usd

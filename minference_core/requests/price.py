@@ -19,7 +19,7 @@ from genai_prices.types import PriceCalculation, TieredPrices
 
 from minference_core.threads import OwnPrice, TokenUsage
 
-__all__ = ["OWN_PRICE_ID", "PRICE_ID", "Price", "price"]
+__all__ = ["NO_PRICES", "OWN_PRICE_ID", "PRICE_ID", "Price", "price"]
 
 OWN_PRICE_ID = "own"
 PRICE_ID = f"genai-prices/{version('genai-prices')}"
@@ -65,10 +65,12 @@ class Price:
 
 
 _UNKNOWN = Price(None, None)
-_NONE: Mapping[str, OwnPrice] = {}
+NO_PRICES: Mapping[str, OwnPrice] = {}
 
 
-def price(client: str, model: str | None, usage: TokenUsage, own: Mapping[str, OwnPrice] = _NONE) -> Price:
+def price(
+    client: str, model: str | None, usage: TokenUsage, own: Mapping[str, OwnPrice] = NO_PRICES
+) -> Price:
     """
     What these tokens cost: at the user's own price, else on list.
 

@@ -1,6 +1,7 @@
 """Where thread specs come from: a dataset's partition, its folder and its defaults."""
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -90,6 +91,11 @@ class SpecSource:
         amended = self.amendments.fingerprint
         more = tools if amended is None else [*tools, amended]
         return str(ids.hash_uuid("specs", files, defaults, self.generation, *more))
+
+    @property
+    def prices(self) -> Mapping[str, OwnPrice]:
+        """The user's own, by model."""
+        return self.defaults.prices or {}
 
     @property
     def tools(self) -> ToolSet:

@@ -322,7 +322,10 @@ def test_terminating_a_run_keeps_every_answer_and_the_next_run_sends_the_rest(
     url = simulated(latency_ms=700, log=log)
     put_specs(
         data,
-        [{**row, "user_turns": ["One.", "Two.", "Three."], "prompt": None} for row in specs(5)],
+        [
+            {**row, "user_turns": [f"One, {n}.", "Two.", "Three."], "prompt": None}
+            for n, row in enumerate(specs(5))
+        ],
         dataset=DATASET,
     )
     command = [sys.executable, "-m", "minference_assets.cli", "run"]
