@@ -39,6 +39,8 @@ _UNIQUE = "(keys are unique in a partition: rename one, or use samples to ask th
 _FEWEST_SLOTS = 1_024
 # What a row says, and how often; all else is how it is asked.
 _SAID = frozenset({"thread_key", "prompt", "user_turns", "messages", "images", "system_prompt", "samples"})
+# What a dataset says, and no row.
+_NO_COLUMNS = {"tools_module", "prices"}
 # Defaults that are meant for the default client's model, and would be another's undoing.
 _OF_THE_CLIENT = frozenset(
     {"model", "temperature", "top_p", "seed", "stop", "reasoning_effort", "extra_body", "api"}
@@ -227,7 +229,7 @@ class RowReader:
     """Makes specs of rows, each by itself: that keys are unique is `read_rows`'s to see to."""
 
     def __init__(self, source: SpecSource) -> None:
-        self._defaults = source.defaults.model_dump(exclude_none=True, exclude={"tools_module"})
+        self._defaults = source.defaults.model_dump(exclude_none=True, exclude=_NO_COLUMNS)
         self._tools = source.tools
 
     def read(self, cells: SpecCells) -> SpecRow:

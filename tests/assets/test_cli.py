@@ -354,6 +354,41 @@ def _wait_until(happened: Callable[[], bool]) -> None:
         time.sleep(0.05)
 
 
+# ── budgets ───────────────────────────────────────────────────────────────────
+
+
+def test_a_commands_budget_holds_all_its_partitions_and_what_is_left_is_asked_when_there_is_room(
+    type_in: Type, data: Path
+) -> None:
+    put_specs(data, specs(20, max_tokens=60), *DAYS, dataset=DATASET)
+
+    code, said = type_in("run", DATASET, "--budget-tokens", "1000")
+    with connect(data / "minference.duckdb") as store:
+        (spent,) = (
+            store.execute("select sum(prompt_tokens + completion_tokens) from exchange").fetchone() or ()
+        )
+        left = "select count(*) from failures where error_class = 'budget'"
+        (undone,) = store.execute(left).fetchone() or ()
+    again_code, again = type_in("run", DATASET)
+
+    assert code == 1
+    assert 500 < spent <= 1000
+    assert f"{undone} budget: the budget of" in said
+    assert f"{undone} threads got no answer. Raise the budget and run it again" in said
+    assert again_code == 0, again
+    assert f"{undone} sent by this run" in again
+
+
+@pytest.mark.parametrize("amount", ["0", "-1", "much", "nan"])
+def test_a_budget_that_is_none_is_refused(type_in: Type, data: Path, amount: str) -> None:
+    put_specs(data, specs(1), dataset=DATASET)
+
+    code, said = type_in("run", DATASET, "--budget-usd", amount)
+
+    assert code == 2
+    assert "--budget-usd" in said
+
+
 # ── asking again what failed ──────────────────────────────────────────────────
 
 

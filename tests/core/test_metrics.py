@@ -225,6 +225,17 @@ def test_progress_tells_of_now_and_the_report_of_the_whole_run() -> None:
     assert report.limit_share["openai"] == pytest.approx(400 / 130 / 10, rel=0.05)
 
 
+@pytest.mark.parametrize(
+    "limits", [{"input_tokens_per_minute": 12_000}, {"output_tokens_per_minute": 2_400}], ids=str
+)
+def test_limits_of_what_is_read_and_of_what_is_written_have_their_share(limits: dict[str, int]) -> None:
+    stats, _, ask = stats_of_a_lane(**limits)
+    for _ in range(60):
+        ask(1.0, ANSWERED)
+
+    assert stats.limit_share()["openai"] == pytest.approx(0.5, rel=0.05)
+
+
 def test_conversations_that_need_nothing_do_not_make_the_rest_look_quick() -> None:
     stats, clock, ask = stats_of_a_lane()
     stats.total = stats.done = stats.skipped = 500

@@ -126,11 +126,34 @@ def test_o9_exit_code_1_names_what_failed_and_2_what_cannot_be_run(
         ("out.jsonl", "--url", "https://api.anthropic.com"): "ANTHROPIC_API_KEY",
         ("out.jsonl", "--url", url, "--api-key-env", "NOT_SET"): "NOT_SET",
         ("out.jsonl", "--url", url, "--rpm", "0"): "--rpm",
+        ("out.jsonl", "--url", url, "--budget-usd", "free"): "--budget-usd",
+        ("out.jsonl", "--url", url, "--price", "my-model=cheap"): "MODEL=INPUT/OUTPUT",
     }
     for arguments, said in wrong.items():
         code, _, err = command.finish(*arguments)
         assert (code, said in err) == (2, True), (arguments, err)
     assert (command.folder / "mine.jsonl").read_text() == "notes\n"
+
+
+def test_a_budget_is_for_all_that_an_output_ever_costs(
+    command: Command, simulator: Callable[..., str]
+) -> None:
+    log = command.folder / "log"
+    url = simulator(log=log)
+    ask = ("out.jsonl", "--url", f"{url}/vllm", "--price", "my-model=1000/2000")
+    question = {"model": "my-model", "max_tokens": 40, "messages": [{"role": "user", "content": "Say it."}]}
+    command.source.write_text("".join(json.dumps([{"n": n}, question]) + "\n" for n in range(30)))
+
+    code, out, _ = command.finish(*ask, "--budget-usd", "1.50")
+    first = len(sent(log))
+    again_code, _, _ = command.finish(*ask, "--budget-usd", "1.50")
+    whole_code, whole, _ = command.finish(*ask, "--budget-usd", "10")
+
+    assert (code, again_code, whole_code) == (1, 1, 0), whole
+    assert 10 < first < 30
+    assert f"{30 - first} budget: " in out
+    assert len(sent(log)) == len(set(sent(log))) == 30
+    assert command.answered() == 30
 
 
 def test_a_key_of_another_variable_and_a_clients_own_address_are_used_and_kept_nowhere(
