@@ -781,7 +781,7 @@ def test_a_stop_lets_an_answer_that_is_paid_for_into_its_thread(orchestrated: Or
 
         async def cut_short() -> None:
             running = asyncio.create_task(orchestrator.run_parallel_ai_completion([chat]))
-            while not bodies:
+            while not bodies:  # noqa: ASYNC110 (they come from another thread)
                 await asyncio.sleep(0.01)
             running.cancel()
             await running
