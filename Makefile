@@ -38,5 +38,5 @@ bench: install  ## Speed and memory, each as a ratio within one run
 	$(BIN)/python benchmarks/limits_used.py
 
 bench-rivals: install  ## The same work by other engines, each in its own environment
-	$(BIN)/python benchmarks/rivals/setup.py
-	$(BIN)/python benchmarks/rivals/compare.py
+	$(BIN)/python benchmarks/install_rivals.py
+	$(BIN)/python benchmarks/compare_rivals.py
