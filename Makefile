@@ -36,6 +36,7 @@ bench: install  ## Speed and memory, each as a ratio within one run
 	$(BIN)/python benchmarks/pipeline_memory.py
 	$(BIN)/python benchmarks/versions.py
 	$(BIN)/python benchmarks/limits_used.py
+	$(BIN)/python benchmarks/ledger_cost.py
 
 bench-rivals: install  ## The same work by other engines, each in its own environment
 	$(BIN)/python benchmarks/install_rivals.py
