@@ -34,7 +34,7 @@ _WORDS = "Summarise what the customer wants in one sentence and say how urgent i
 
 
 def main() -> None:
-    count, in_flight = (int(value) for value in (sys.argv[1:] + ["2000", "256"][len(sys.argv) - 1 :]))
+    count, in_flight = (int(value) for value in (sys.argv[1:] + ["1000", "256"][len(sys.argv) - 1 :]))
     here = [rival for rival in RIVALS if rival.absent() is None]
     print(f"{count} chat requests, {in_flight} in flight, {_LATENCY_MS} ms latency")
     baseline = 0.0

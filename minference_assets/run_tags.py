@@ -20,7 +20,7 @@ def run_cap(tags: Mapping[str, str]) -> Cap | None:
     Raises:
         ConfigError: A tag is no amount.
     """
-    said = {"usd": tags.get(BUDGET_USD), "tokens": tags.get(BUDGET_TOKENS)}
+    said = {"usd": tags.get(BUDGET_USD) or None, "tokens": tags.get(BUDGET_TOKENS) or None}
     if not any(said.values()):
         return None
     try:

@@ -1,8 +1,10 @@
 """The ledger's side of a budget: what was spent of it, what is set aside, and whether there is room."""
 
 import os
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import NamedTuple
 
 import sqlalchemy as sa
@@ -19,6 +21,7 @@ __all__ = [
     "balances",
     "correct",
     "finish",
+    "on_day",
     "open_holdings",
     "reserve",
 ]
@@ -29,6 +32,7 @@ _CLOSED = ""
 _ALIVE_S = 60.0
 # Little is left when another so many wishes of the same size would not fit.
 _SCARCE = 8
+_DAY = re.compile(r" (\d{4}-\d{2}-\d{2})$")
 
 # Each is made once: to make one takes several times as long as to ask it.
 _OF_SCOPE = sa.and_(HOLDING.c.scope == sa.bindparam("of"), HOLDING.c.unit == sa.bindparam("in"))
@@ -111,11 +115,20 @@ def finish(connection: sa.Connection, holder: str, scopes: Sequence[Scope], spen
     _close(connection, holder, {(scope.name, scope.unit): scope.of(spent) for scope in scopes})
 
 
-def correct(connection: sa.Connection, holder: str, spent: Takings) -> None:
-    """Close the books of a run that died with what it spent in all."""
+def correct(connection: sa.Connection, holder: str, spent: Mapping[date, Takings]) -> None:
+    """Close the books of a run that died with what it spent, by day: those of a day, and those of all."""
     rows = connection.execute(sa.select(HOLDING).where(HOLDING.c.holder == holder)).all()
-    more = {(row.scope, row.unit): getattr(spent, row.unit) - row.spent for row in rows}
+    more = {}
+    for row in rows:
+        day = _day_of(row.scope)
+        counted = spent.values() if day is None else [spent.get(day, Takings())]
+        more[row.scope, row.unit] = sum(getattr(each, row.unit) for each in counted) - row.spent
     _close(connection, holder, more)
+
+
+def on_day(scope: str, day: date) -> str:
+    """The name of a budget's part of one day."""
+    return f"{scope} {day}"
 
 
 def open_holdings(connection: sa.Connection, prefix: str) -> list[str]:
@@ -180,6 +193,12 @@ def _close(connection: sa.Connection, holder: str, more: dict[tuple[str, str], i
         spent += more.get((scope, unit), 0)
         connection.execute(HOLDING.update().where(closed).values(spent=HOLDING.c.spent + spent))
         connection.execute(HOLDING.delete().where(same & own))
+
+
+def _day_of(scope: str) -> date | None:
+    """The day whose budget it is; None for one without end."""
+    found = _DAY.search(scope)
+    return date.fromisoformat(found[1]) if found is not None else None
 
 
 def _alive(row: sa.Row[tuple[object, ...]], now: float) -> bool:
