@@ -117,10 +117,33 @@ def test_longer_answers_are_not_taken_for_slower_ones() -> None:
     window = Window(64, by_latency=True)
 
     for n in range(1_000):
-        tokens = 1_000 if n % 2 else 10
+        tokens = 1_000 if n // 100 % 2 else 10
         window.answered(0.01 * (tokens + 32), tokens)
 
     assert window.limit == 64
+
+
+def test_who_comes_when_there_is_room_again_does_not_overtake_those_who_wait() -> None:
+    async def entered() -> list[str]:
+        window, order = Window(10), list[str]()
+        window.limit = window.in_use = 1
+
+        async def enter(name: str) -> None:
+            await window.enter()
+            order.append(name)
+
+        first = asyncio.create_task(enter("first"))
+        await turn()
+        window.answered(1.0, 10)  # there is room for one more, and nobody has been let in yet
+        second = asyncio.create_task(enter("second"))
+        await turn()
+        window.leave()
+        await turn()
+        window.leave()
+        await asyncio.gather(first, second)
+        return order
+
+    assert ran(entered) == ["first", "second"]
 
 
 def test_nobody_enters_before_the_ledger_has_said_how_many() -> None:
