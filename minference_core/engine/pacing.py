@@ -8,6 +8,7 @@ even stream, whoever of several processes sends it.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import NamedTuple
 
 from minference_core.engine.limits import LaneLimits
@@ -65,6 +66,7 @@ class Rates(NamedTuple):
     output: float | None = None
 
 
+@lru_cache(maxsize=256)
 def rates_of(limits: LaneLimits, learned: LaneLimits | None = None) -> Rates:
     """
     A lane's limits as rates.
@@ -141,15 +143,17 @@ def book(line: Line, rates: Rates, needs: Sequence[Amounts], now: float, *, with
         A start for each that was let in; the rest have to ask again.
     """
     share = line.share_now(now) * HEADROOM
-    slack_s = _SLACK_S if sum(rate is not None for rate in rates) > 1 else 0.0
+    limited = [(n, rate * share) for n, rate in enumerate(rates) if rate is not None]
+    slack_s = _SLACK_S if len(limited) > 1 else 0.0
+    earliest, free_at = max(now, line.held_until), line.free_at
     starts: list[float] = []
     for need in needs:
-        in_turn, *counted = line.free_at
-        start = max(now, line.held_until, in_turn, *(at - slack_s for at in counted))
+        in_turn, *counted = free_at
+        start = max(earliest, in_turn, max(counted) - slack_s)
         if starts and start > starts[0] + within_s:
             break
         starts.append(start)
-        for n, (rate, amount) in enumerate(zip(rates, need, strict=True)):
-            if rate is not None:
-                line.free_at[n] = max(start, line.free_at[n]) + amount / (rate * share)
+        for n, rate in limited:
+            at = free_at[n]
+            free_at[n] = (at if at > start else start) + need[n] / rate
     return starts

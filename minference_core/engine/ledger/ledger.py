@@ -11,8 +11,9 @@ import os
 import socket
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import date
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -89,8 +90,8 @@ class Ledger:
         """Close a run's books: what it set aside is free, `spent` is what it has not told yet."""
         await self._ask(lambda connection: budgets.finish(connection, holder, scopes, spent))
 
-    async def correct(self, holder: str, spent: Takings) -> None:
-        """Of a run that died, its journal knows what it really spent."""
+    async def correct(self, holder: str, spent: Mapping[date, Takings]) -> None:
+        """Of a run that died, its journal knows what it really spent, and on which day."""
         await self._ask(lambda connection: budgets.correct(connection, holder, spent))
 
     async def open_holdings(self, prefix: str) -> list[str]:
