@@ -14,7 +14,7 @@ from minference_core.engine.history import journal_files, read_journal
 __all__ = ["durable", "get_ready", "journal_records", "kill", "log_lines", "start", "was_killed"]
 
 _PROCESSES = multiprocessing.get_context("forkserver")
-_PROCESSES.set_forkserver_preload(["pytest", "tests.e2e.one_partition"])
+_PROCESSES.set_forkserver_preload(["pytest", "tests.e2e.one_partition", "tests.e2e.sharing"])
 
 
 def get_ready() -> None:
