@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from minference_core.engine.limits import LaneLimits
 
-__all__ = ["HEADROOM", "LONGEST_LEAD_S", "Amounts", "Line", "Rates", "book", "rates_of"]
+__all__ = ["HEADROOM", "LONGEST_LEAD_S", "Amounts", "Line", "Rates", "book", "rates_of", "takes_it_all"]
 
 # Clocks and wires jitter: so much of a limit is aimed at. 98 % is to be used, and never more than all.
 HEADROOM = 0.995
@@ -20,6 +20,11 @@ HEADROOM = 0.995
 # Where several limits are kept at once, tokens may run so far ahead: else a large request would hold up the
 # line of requests, and many small ones that of tokens, and neither limit could be used to the full.
 _SLACK_S = 0.15
+
+# An account may do no more than a second's worth at once. A request that takes about all of that finds it
+# there only if none before it came late, so it leaves so much later than in its turn.
+_AT_ONCE_S = 1.0
+_JITTER_S = 0.1
 
 # No line is ever further ahead than the largest request and everybody's bookings make it; what looks
 # further away was written by another clock.
@@ -141,11 +146,11 @@ def book(line: Line, rates: Rates, needs: Sequence[Amounts], now: float, *, with
         A start for each that was let in; the rest have to ask again.
     """
     share = line.share_now(now) * HEADROOM
-    slack_s = _SLACK_S if sum(rate is not None for rate in rates) > 1 else 0.0
+    slacks = _slacks(rates)
     starts: list[float] = []
     for need in needs:
-        in_turn, *counted = line.free_at
-        start = max(now, line.held_until, in_turn, *(at - slack_s for at in counted))
+        leads = map(_lead_s, rates, need, slacks)
+        start = max(now, line.held_until, *(at - lead for at, lead in zip(line.free_at, leads, strict=True)))
         if starts and start > starts[0] + within_s:
             break
         starts.append(start)
@@ -153,3 +158,22 @@ def book(line: Line, rates: Rates, needs: Sequence[Amounts], now: float, *, with
             if rate is not None:
                 line.free_at[n] = max(start, line.free_at[n]) + amount / (rate * share)
     return starts
+
+
+def takes_it_all(rates: Rates, need: Amounts) -> bool:
+    """Whether a request is so large that it must not leave a little early, as others may."""
+    least = min(_lead_s(rate, amount, _SLACK_S) for rate, amount in zip(rates, need, strict=True))
+    return least < _SLACK_S
+
+
+def _slacks(rates: Rates) -> list[float]:
+    """How far ahead each limit may be run, if it is not by much: none of requests, nor of an only one."""
+    several = sum(rate is not None for rate in rates) > 1
+    return [0.0] + [_SLACK_S if several else 0.0] * (len(rates) - 1)
+
+
+def _lead_s(rate: float | None, amount: float, slack_s: float) -> float:
+    """How long before a limit is free again a request may leave; less than 0 for one that takes it all."""
+    if rate is None:
+        return slack_s
+    return min(slack_s, max(-_JITTER_S, _AT_ONCE_S - _JITTER_S - amount / rate))
