@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from minference_core.engine.limits import LaneLimits
+from minference_core.engine.retry import LONGEST_HOLD_S
 
 __all__ = ["HEADROOM", "LONGEST_LEAD_S", "Amounts", "Line", "Rates", "book", "rates_of", "takes_it_all"]
 
@@ -132,6 +133,9 @@ class Line:
         """Forget times that no clock of ours can have written."""
         if max(self.free_at) > now + LONGEST_LEAD_S:
             self.free_at = [min(at, now) for at in self.free_at]
+        if self.held_until > now + LONGEST_HOLD_S:
+            self.held_until = now
+        self.share_at = min(self.share_at, now)
 
 
 def book(line: Line, rates: Rates, needs: Sequence[Amounts], now: float, *, within_s: float) -> list[float]:
