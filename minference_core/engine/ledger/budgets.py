@@ -1,6 +1,5 @@
 """The ledger's side of a budget: what was spent of it, what is set aside, and whether there is room."""
 
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -9,11 +8,11 @@ import sqlalchemy as sa
 
 from minference_core.engine.ledger.lanes import Now
 from minference_core.engine.ledger.orders import Room, Takings
+from minference_core.engine.ledger.processes import Process
 from minference_core.engine.ledger.tables import HOLDING
 
 __all__ = [
     "Balance",
-    "Process",
     "Scope",
     "Wish",
     "balances",
@@ -29,13 +28,6 @@ _CLOSED = ""
 _ALIVE_S = 60.0
 # Little is left when another so many wishes of the same size would not fit.
 _SCARCE = 8
-
-
-class Process(NamedTuple):
-    """Who asks."""
-
-    pid: int
-    host: str
 
 
 class Scope(NamedTuple):
@@ -195,16 +187,5 @@ def _row(scope: Scope, holder: str) -> sa.ColumnElement[bool]:
 
 def _alive(row: sa.Row[tuple[object, ...]], now: float) -> bool:
     """Whether a run is still there: by its process on this machine, by its word on others."""
-    if row.host == os.uname().nodename:
-        return _is_running(row.pid)
-    return bool(0 <= now - row.seen_at < _ALIVE_S)
-
-
-def _is_running(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
+    process = Process(row.pid, row.host)
+    return process.is_running() if process.is_here() else bool(0 <= now - row.seen_at < _ALIVE_S)
