@@ -1,6 +1,5 @@
 """The ledger's side of a budget: what was spent of it, what is set aside, and whether there is room."""
 
-import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,11 +10,11 @@ import sqlalchemy as sa
 
 from minference_core.engine.ledger.lanes import Now
 from minference_core.engine.ledger.orders import Room, Takings
+from minference_core.engine.ledger.processes import Process
 from minference_core.engine.ledger.tables import HOLDING
 
 __all__ = [
     "Balance",
-    "Process",
     "Scope",
     "Wish",
     "balances",
@@ -44,13 +43,6 @@ _NOTE = (
     .values(spent=HOLDING.c.spent + sa.bindparam("more"))
 )
 _INSERT = HOLDING.insert()
-
-
-class Process(NamedTuple):
-    """Who asks."""
-
-    pid: int
-    host: str
 
 
 class Scope(NamedTuple):
@@ -203,16 +195,5 @@ def _day_of(scope: str) -> date | None:
 
 def _alive(row: sa.Row[tuple[object, ...]], now: float) -> bool:
     """Whether a run is still there: by its process on this machine, by its word on others."""
-    if row.host == os.uname().nodename:
-        return _is_running(row.pid)
-    return bool(0 <= now - row.seen_at < _ALIVE_S)
-
-
-def _is_running(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
+    process = Process(row.pid, row.host)
+    return process.is_running() if process.is_here() else bool(0 <= now - row.seen_at < _ALIVE_S)

@@ -8,6 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from minference_core.engine.ledger.orders import Booking, Order
+from minference_core.engine.ledger.processes import Process
 from minference_core.engine.ledger.tables import LANE, SLOT
 from minference_core.engine.limits import LaneLimits
 from minference_core.engine.pacing import Line, book, rates_of
@@ -141,7 +142,7 @@ def _slots(connection: sa.Connection, now: float, holder: str, order: Order) -> 
     if most is None:
         return None
     rows = connection.execute(_FIND_SLOTS, {"of": order.account}).all()
-    others = {row.holder: row for row in rows if row.holder != holder and 0 <= now - row.seen_at < ALIVE_S}
+    others = {row.holder: row for row in rows if row.holder != holder and _alive(row, now)}
     shares = fair_shares(most, {**{name: row.wanted for name, row in others.items()}, holder: order.wanted})
     free = most - sum(row.granted for row in others.values())
     # What is in flight cannot be taken back, only not given again.
@@ -151,3 +152,11 @@ def _slots(connection: sa.Connection, now: float, holder: str, order: Order) -> 
     if connection.execute(_UPDATE_SLOT, {**mine, **values}).rowcount == 0:
         connection.execute(_INSERT_SLOT, {"account": order.account, "holder": holder, **values})
     return granted
+
+
+def _alive(row: sa.Row[Any], now: float) -> bool:
+    """Whether a process may have requests in flight: not if it is seen to have died, or has been silent."""
+    process = Process.in_name(row.holder)
+    if process is not None and process.is_here() and not process.is_running():
+        return False
+    return bool(0 <= now - row.seen_at < ALIVE_S)

@@ -8,7 +8,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from minference_core.engine import LaneLimits
-from minference_core.engine.pacing import HEADROOM, LONGEST_LEAD_S, Amounts, Line, Rates, book, rates_of
+from minference_core.engine.pacing import (
+    HEADROOM,
+    LONGEST_LEAD_S,
+    Amounts,
+    Line,
+    Rates,
+    book,
+    rates_of,
+    takes_it_all,
+)
 
 NOW = 1_000.0
 SLACK_S = 0.15  # tokens may run so far ahead where several limits are kept
@@ -55,7 +64,9 @@ def test_one_limit_is_used_to_the_full_while_there_is_anything_to_send(
     starts = booked(rates, wanted)
 
     taken = sum(need[which] for need in wanted[:-1])
-    assert starts[-1] - starts[0] == pytest.approx(taken / (rate * HEADROOM))
+    needed_s, took_s = taken / (rate * HEADROOM), starts[-1] - starts[0]
+    late = sum(takes_it_all(rates, need) for need in wanted[1:])
+    assert needed_s - 1e-6 <= took_s <= needed_s + late * 0.1 + 1e-6
 
 
 @given(st.integers(0, 2**32), st.integers(2, 12))
