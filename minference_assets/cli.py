@@ -16,6 +16,7 @@ from uuid import UUID
 import click
 
 from minference_assets.budget_options import with_budget
+from minference_assets.fork_command import fork
 from minference_assets.requests_command import requests
 from minference_core.errors import ConfigError, MinferenceError
 
@@ -59,6 +60,7 @@ def cli() -> None:
     """Thread specs in Parquet, priced and rate-limited conversations, every version in DuckDB."""
 
 
+cli.add_command(fork)
 cli.add_command(requests)
 
 

@@ -15,14 +15,17 @@ from typing import Any
 from minference_core.engine import Ends, History
 from minference_core.errors import ErrorClass, Unsupported
 from minference_core.requests import Step, prepare, replay
-from minference_core.specs import CONFIG_COLUMNS, Amendment, Generations, SpecSource, read_conversations
+from minference_core.specs import (
+    CONFIG_COLUMNS,
+    Amendment,
+    Generations,
+    SpecSource,
+    fitted,
+    read_conversations,
+)
 from minference_core.threads import Conversation, next_request
-from minference_core.threads.config import config_problem
 
 __all__ = ["End", "Retry", "RetryReport", "amend", "end_of"]
-
-# What is meant for one model and may be another's undoing: left out where the new one does not take it.
-_OF_THE_MODEL = frozenset({"temperature", "top_p", "seed", "stop", "reasoning_effort", "api"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +168,8 @@ class _Chooser:
     def _how(self, conversation: Conversation, end: End) -> Mapping[str, Any] | None:
         """What its amendment says; None where it needs none."""
         if self._retry.config:
-            config = _other_config(conversation, self._retry.config)
+            before = conversation.thread.llm_config
+            config = fitted({name: getattr(before, name) for name in CONFIG_COLUMNS}, self._retry.config)
             pending = _pending(conversation, self._source) if end.waits else None
             if pending is not None and pending.request_key is None and not _changes(conversation, config):
                 return None  # it waits for just that
@@ -185,25 +189,6 @@ class _Chooser:
             for step in replay(conversation, self._ends)
             if step.request.conversation.turn == turn
         )
-
-
-def _other_config(conversation: Conversation, changes: Mapping[str, Any]) -> dict[str, Any]:
-    """
-    What a config is to be, as far as that is said or follows: what the new model does not take is left out.
-
-    Raises:
-        Unsupported: It cannot be.
-    """
-    before = conversation.thread.llm_config
-    now = {name: getattr(before, name) for name in CONFIG_COLUMNS} | dict(changes)
-    said = dict(changes)
-    if now["client"] != before.client:  # written for another server
-        now["extra_body"] = said["extra_body"] = None
-    while (problem := config_problem(now)) is not None:
-        if problem.field not in _OF_THE_MODEL or now[problem.field] is None:
-            raise problem
-        now[problem.field] = said[problem.field] = None
-    return said
 
 
 def _changes(conversation: Conversation, config: Mapping[str, Any]) -> bool:

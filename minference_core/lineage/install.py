@@ -37,6 +37,7 @@ _ORDER = (
     "provenance",
     "mermaid",
     "threads_using",
+    "compare",
 )
 _KIND = re.compile(r"^create or replace (view|macro) (\w+)(.*?\bas table$)?", re.MULTILINE)
 

@@ -232,7 +232,7 @@ class _PartitionRows:
 
     def _add_parts(self, thread: ChatThread) -> None:
         """What a version is made of, each once."""
-        if thread.parent_id is None:
+        if thread.version_no == 1:
             for part in (thread.llm_config, thread.system_prompt, thread.forced_output, *thread.tools):
                 if part is not None:
                     self._add_part(part, self._shared)

@@ -228,6 +228,6 @@ def _all_results(answer: Answer, records: Records) -> list[ToolResult] | None:
 def stamped(conversation: Conversation, at: datetime) -> Conversation:
     """The same version with the time it was really sent; a time is no part of an id."""
     thread = conversation.thread
-    if thread.parent_id is None or at <= thread.created_at:
+    if thread.version_no == 1 or at <= thread.created_at:
         return conversation
     return replace(conversation, thread=thread.restamped(at))

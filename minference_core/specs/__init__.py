@@ -4,6 +4,8 @@ from minference_core.specs.amendments import NO_AMENDMENTS, Amendment, Amendment
 from minference_core.specs.columns import CONFIG_COLUMNS, SPEC_COLUMNS, ThreadSpec
 from minference_core.specs.conversations import ConversationMaker, read_conversations
 from minference_core.specs.generations import Generations
+from minference_core.specs.other_model import fitted
+from minference_core.specs.past import Past, past_of
 from minference_core.specs.reader import (
     RowProblem,
     RowReader,
@@ -27,6 +29,7 @@ __all__ = [
     "ConversationMaker",
     "Generations",
     "Partition",
+    "Past",
     "RowProblem",
     "RowReader",
     "SpecCells",
@@ -36,7 +39,9 @@ __all__ = [
     "SpecSource",
     "ThreadSpec",
     "ToolSet",
+    "fitted",
     "inspect_specs",
+    "past_of",
     "read_cells",
     "read_conversations",
     "read_rows",

@@ -21,6 +21,7 @@ from pydantic import (
 )
 
 from minference_core import ids
+from minference_core.specs.past import Past
 from minference_core.threads import Api, Client, ImageInput, LLMConfig, ReasoningEffort, ResponseFormat
 from minference_core.threads.config import config_problem
 from minference_core.tools import check_schema
@@ -173,6 +174,7 @@ class ThreadSpec(BaseModel):
     use_cache: bool = True
     api: Api | None = None
     extra_body: ExtraBody | None = None
+    past: Annotated[Past, BeforeValidator(_parsed_object)] | None = None
     meta: dict[str, Any] = Field(default_factory=dict)
 
     @property
@@ -186,7 +188,13 @@ class ThreadSpec(BaseModel):
     def _says_something(self) -> Self:
         if self.prompt is not None and self.user_turns is not None:
             raise ValueError("prompt and user_turns are both set: keep one, prompt is one user turn")
+        if self.past is not None and self.messages is not None:
+            raise ValueError("past and messages are both set: keep one, past is the history of a fork")
         if self.prompt is None and self.user_turns is None:
+            if self.past is not None:
+                if not self.past.awaits_a_reply:
+                    raise ValueError("past ends with the assistant: add the next user turn in prompt")
+                return self
             if self.messages is None:
                 raise ValueError("nothing to say: set one of prompt, user_turns and messages")
             if self.messages[-1].role == "assistant":
@@ -260,6 +268,7 @@ class ThreadSpec(BaseModel):
         if self.user_turns is not None and len(self.user_turns) > 1:
             raise ValueError("a workflow is one turn: use prompt, or response_format auto_tools")
         asks = self.messages is not None and self.messages[-1].role != "assistant"
+        asks = asks or (self.past is not None and self.past.awaits_a_reply)
         if asks and (self.prompt is not None or self.user_turns is not None):
             raise ValueError("a workflow is one turn, and messages ends with one: leave prompt null")
         if len(self.tools) > self.max_steps:
@@ -303,6 +312,7 @@ _REMEDIES: Mapping[str, str] = {
     "samples": "a whole number from 1 to 10000",
     "max_steps": "a whole number, 1 or more",
     "extra_body": "a JSON object as text, or null",
+    "past": "leave it as `minference fork` wrote it, or make the fork again",
 }
 
 

@@ -95,6 +95,8 @@ class ConversationMaker:
         said = [
             self._message(spec, n, **_said(message, called)) for n, message in enumerate(spec.messages or ())
         ]
+        if spec.past is not None:
+            said = list(spec.past.messages)
         turns = spec.user_turns or ((spec.prompt,) if spec.prompt is not None else ())
         upcoming = tuple(
             self._message(
@@ -115,6 +117,7 @@ class ConversationMaker:
             "max_steps": spec.max_steps,
             "max_repairs": spec.max_repairs,
             "name": spec.thread_key,
+            "parent_id": None if spec.past is None else spec.past.version,
         }, upcoming
 
     def _amended(

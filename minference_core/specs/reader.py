@@ -38,7 +38,9 @@ _UNREADABLE = "\0unreadable"  # no Parquet column is called that
 _UNIQUE = "(keys are unique in a partition: rename one, or use samples to ask the same thing again)"
 _FEWEST_SLOTS = 1_024
 # What a row says, and how often; all else is how it is asked.
-_SAID = frozenset({"thread_key", "prompt", "user_turns", "messages", "images", "system_prompt", "samples"})
+_SAID = frozenset(
+    {"thread_key", "prompt", "user_turns", "messages", "images", "system_prompt", "samples", "past"}
+)
 # What a dataset says, and no row.
 _NO_COLUMNS = {"tools_module", "prices"}
 # Defaults that are meant for the default client's model, and would be another's undoing.

@@ -354,6 +354,42 @@ def _wait_until(happened: Callable[[], bool]) -> None:
         time.sleep(0.05)
 
 
+# ── forks ─────────────────────────────────────────────────────────────────────
+
+
+def test_a_fork_is_a_partition_of_its_own_that_is_planned_and_run(type_in: Type, data: Path) -> None:
+    put_specs(data, specs(3), dataset=DATASET)
+    type_in("run", DATASET)
+    select = "select id from thread_current where thread_key <> 't0001'"
+
+    code, said = type_in(
+        "fork", DATASET, DAYS[1], "--select", select, "--model", "gpt-4.1", "--prompt", "Why?"
+    )
+    twice_code, twice = type_in("fork", DATASET, DAYS[1], "--select", select)
+    run_code, ran = type_in("run", DATASET, DAYS[1])
+
+    assert code == 0, said
+    assert "wrote 2 forks" in said
+    assert f"plan {DATASET} {DAYS[1]}" in said
+    assert (twice_code, "is there already" in twice) == (2, True)
+    assert run_code == 0, ran
+    with connect(data / "minference.duckdb") as store:
+        pair = f"compare('{DATASET}/{DAYS[0]}', '{DATASET}/{DAYS[1]}')"
+        models = store.execute(f"select b_model, count(*) from {pair} group by 1 order by 2").fetchall()  # noqa: S608
+    assert models == [(None, 1), ("gpt-4.1", 2)]
+
+
+def test_a_fork_into_nowhere_says_why(type_in: Type) -> None:
+    wrong = {
+        ("nobody", DAYS[1]): "no dataset is named nobody",
+        (DATASET, "1999-01-01"): "has no partition 1999-01-01",
+        (DATASET, DAYS[1], "--set", "seed"): "COLUMN=VALUE",
+    }
+    for arguments, what in wrong.items():
+        code, said = type_in("fork", *arguments, "--select", "select 1 as id")
+        assert (code, what in said) == (2, True), said
+
+
 # ── budgets ───────────────────────────────────────────────────────────────────
 
 
