@@ -1,5 +1,5 @@
 # The project's front door; `make help` lists what there is.
-.PHONY: help install run test check ui bench bench-rivals
+.PHONY: help install run test check ui bench bench-memory bench-rivals
 PYTHON ?= python3.11
 BIN := .venv/bin
 
@@ -30,13 +30,17 @@ check: install  ## Format, lint, types, imports, definitions
 ui: install  ## The Dagster UI and daemon on http://127.0.0.1:3000
 	$(BIN)/minference ui
 
-bench: install  ## Speed and memory, each as a ratio within one run
+bench: install  ## Speed, memory, limits and the ledger, each as a ratio within one run (about 15 minutes)
 	$(BIN)/python benchmarks/engine_speed.py
-	$(BIN)/python benchmarks/engine_memory.py
-	$(BIN)/python benchmarks/pipeline_memory.py
-	$(BIN)/python benchmarks/versions.py
+	$(BIN)/python benchmarks/engine_memory.py 10000 50000
+	$(BIN)/python benchmarks/pipeline_memory.py 5000
+	$(BIN)/python benchmarks/versions.py 30000
 	$(BIN)/python benchmarks/limits_used.py
+	$(BIN)/python benchmarks/ledger_cost.py
+
+bench-memory: install  ## Memory at 200,000 and at 1,000,000 requests (half an hour and more)
+	$(BIN)/python benchmarks/engine_memory.py 200000 1000000
 
 bench-rivals: install  ## The same work by other engines, each in its own environment
-	$(BIN)/python benchmarks/rivals/setup.py
-	$(BIN)/python benchmarks/rivals/compare.py
+	$(BIN)/python benchmarks/install_rivals.py
+	$(BIN)/python benchmarks/compare_rivals.py

@@ -13,11 +13,12 @@ It prints its address, and ends when its standard input does.
 
 import asyncio
 import re
-import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import count
+
+from surroundings import serving
 
 _TEXT = (
     "The customer would like the refund that was promised last week, says that two calls to the service "
@@ -65,9 +66,8 @@ class _Connection(asyncio.Protocol):
         if head < 0:
             return
         lower = self._read[:head].lower()
-        at = lower.index(_LENGTH) + len(_LENGTH)
-        ends = lower.find(b"\r", at)
-        length = int(lower[at : ends if ends >= 0 else head])
+        at = lower.find(_LENGTH)
+        length = int(lower[at + len(_LENGTH) :].split(b"\r", 1)[0]) if at >= 0 else 0
         if len(self._read) < head + 4 + length:
             return
         answer = _answer(self._read[head + 4 :], next(self._numbers))
@@ -95,19 +95,8 @@ async def _serve(latency_s: float) -> None:
 @contextmanager
 def fast_server(latency_ms: int = 50) -> Iterator[str]:
     """While open, one is running in a process of its own; gives its address."""
-    process = subprocess.Popen(
-        [sys.executable, __file__, str(latency_ms)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdin is not None
-    assert process.stdout is not None
-    try:
-        yield process.stdout.readline().strip()
-    finally:
-        process.stdin.close()
-        process.wait()
+    with serving([sys.executable, __file__, str(latency_ms)]) as url:
+        yield url
 
 
 if __name__ == "__main__":

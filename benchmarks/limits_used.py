@@ -17,13 +17,13 @@ import subprocess
 import sys
 import tempfile
 import time
-import urllib.request
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 from pydantic import SecretStr
+from surroundings import clean_environment, simulator, stats
 
 from minference_core.engine import LaneLimits, Ledger, environment
 from minference_core.request_files import run_request_file
@@ -59,18 +59,19 @@ def _print(processes: int, found: dict[str, Any]) -> None:
 
 def _measured(processes: int, seconds: int, options: list[str]) -> dict[str, Any]:
     with ExitStack() as running:
-        url = running.enter_context(_simulator(options))
+        limits = ["--rpm", str(_RPM), "--tpm", str(_TPM), "--latency-ms", str(_LATENCY_MS)]
+        url = running.enter_context(simulator(*limits, *options))
         folder = Path(running.enter_context(tempfile.TemporaryDirectory(ignore_cleanup_errors=True)))
         each = int((seconds + 15) * _RPM / 60 / processes * 1.2)
         children = [running.enter_context(_child(folder, number, each, url)) for number in range(processes)]
-        while (began := _stats(url)["first"]) is None:
+        while (began := stats(url)["first"]) is None:
             time.sleep(0.05)
         time.sleep(max(0.0, began + _LEAD_S - time.time()))
         before, started = _account(url), time.monotonic()
         time.sleep(seconds)
         after, took = _account(url), time.monotonic() - started
         assert any(child.poll() is None for child in children), "all of it was asked before the time was up"
-        refused = _stats(url)["by_status"].get("429", 0)
+        refused = stats(url)["by_status"].get("429", 0)
     used = {
         kind: (after["admitted"][kind]["total"] - before["admitted"][kind]["total"])
         / (limit["per_minute"] / 60 * took)
@@ -89,7 +90,7 @@ def _child(folder: Path, number: int, requests: int, url: str) -> Iterator["subp
             body = {"model": "gpt-4.1-mini", "max_tokens": most, "messages": [message]}
             file.write(json.dumps([{"id": n}, body]) + "\n")
     command = [sys.executable, __file__, "--child", str(source), str(folder / f"out-{number}.jsonl"), url]
-    child = subprocess.Popen(command, env={**os.environ, "MINFERENCE_DATA": str(folder / "data")}, cwd=folder)
+    child = subprocess.Popen(command, env=clean_environment(MINFERENCE_DATA=str(folder / "data")), cwd=folder)
     try:
         yield child
     finally:
@@ -112,28 +113,9 @@ async def _ask(source: Path, target: Path, url: str) -> None:
         )
 
 
-@contextmanager
-def _simulator(options: list[str]) -> Iterator[str]:
-    command = [str(Path(sys.executable).with_name("minference")), "simulate", "--port", "0"]
-    limits = ["--rpm", str(_RPM), "--tpm", str(_TPM), "--latency-ms", str(_LATENCY_MS)]
-    process = subprocess.Popen([*command, *limits, *options], stdout=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    try:
-        line = process.stdout.readline()
-        yield next(word for word in line.split() if word.startswith("http")).rstrip(".,;")
-    finally:
-        process.terminate()
-        process.wait()
-
-
 def _account(url: str) -> dict[str, Any]:
-    (account,) = _stats(url)["accounts"].values()
+    (account,) = stats(url)["accounts"].values()
     return dict(account)
-
-
-def _stats(url: str) -> dict[str, Any]:
-    with urllib.request.urlopen(f"{url}/stats", timeout=30) as response:  # noqa: S310 (it is our own server)
-        return dict(json.load(response))
 
 
 if __name__ == "__main__":

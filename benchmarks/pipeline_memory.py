@@ -14,10 +14,10 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from surroundings import clean_environment, simulator
 
 _FEW = 200
 _DAY = "2026-11-16"
@@ -35,7 +35,7 @@ def main() -> None:
         _run_partition(int(sys.argv[2]))
         return
     rows = int(sys.argv[1]) if len(sys.argv) > 1 else 20_000
-    with _simulator() as url:
+    with simulator("--latency-ms", "50") as url:
         few, many = (_measured(count, url) for count in (_FEW, rows))
     print(f"{'rows':>8} {'peak RSS':>10} {'seconds':>9} {'CPU s':>7}")
     for each in (few, many):
@@ -47,10 +47,9 @@ def main() -> None:
 
 def _measured(rows: int, url: str) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
-        env = {**os.environ, "MINFERENCE_DATA": folder, "MINFERENCE_SIMULATOR": url}
         child = subprocess.run(
             [sys.executable, "-W", "ignore", __file__, "--child", str(rows)],
-            env=env,
+            env=clean_environment(MINFERENCE_DATA=folder, MINFERENCE_SIMULATOR=url),
             stdout=subprocess.PIPE,
             check=True,
         )
@@ -92,19 +91,6 @@ def _run_partition(rows: int) -> None:
         "cpu_s": usage.ru_utime + usage.ru_stime,
     }
     print(json.dumps(measured))
-
-
-@contextmanager
-def _simulator() -> Iterator[str]:
-    command = [str(Path(sys.executable).with_name("minference")), "simulate", "--port", "0"]
-    process = subprocess.Popen([*command, "--latency-ms", "50"], stdout=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    try:
-        line = process.stdout.readline()
-        yield next(word for word in line.split() if word.startswith("http")).rstrip(".,;")
-    finally:
-        process.terminate()
-        process.wait()
 
 
 if __name__ == "__main__":

@@ -11,7 +11,6 @@ figure stands its ratio to another of the same run.
 """
 
 import asyncio
-import subprocess
 import sys
 import tempfile
 import time
@@ -21,6 +20,7 @@ from statistics import median
 
 import duckdb
 from pydantic import SecretStr
+from surroundings import simulator
 
 from minference_core.engine import Lane
 from minference_core.entities import EntityRegistry
@@ -87,17 +87,12 @@ def _print_long_thread(turns: int) -> None:
 
 
 def _print_stored_thread(folder: Path, turns: int) -> None:
-    simulator, url = _start_simulator()
-    try:
-        with EntityRegistry().active() as registry:
-            store = EntityStore(folder / "data")
-            registry.attach(store)
-            seconds = asyncio.run(_hold(_thread(), turns, url, folder))
-            registry.detach()
-            store.fold()
-    finally:
-        simulator.terminate()
-        simulator.wait()
+    with simulator("--latency-ms", "1") as url, EntityRegistry().active() as registry:
+        store = EntityStore(folder / "data")
+        registry.attach(store)
+        seconds = asyncio.run(_hold(_thread(), turns, url, folder))
+        registry.detach()
+        store.fold()
     print("\nthe same through the orchestrator, answered over a socket, kept in a store")
     _print_growth(seconds)
     rows = _rows(folder / "data")
@@ -161,14 +156,6 @@ def _rows(data: Path) -> dict[str, int]:
         counts = {t: connection.execute(f"select count(*) from {t}").fetchone() for t in tables}  # noqa: S608
     kept = ("_version", "thread_head")
     return {table: row[0] for table, row in counts.items() if row and table.endswith(kept)}
-
-
-def _start_simulator() -> "tuple[subprocess.Popen[str], str]":
-    command = [str(Path(sys.executable).with_name("minference")), "simulate", "--port", "0"]
-    process = subprocess.Popen([*command, "--latency-ms", "1"], stdout=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    line = process.stdout.readline()
-    return process, next(word for word in line.split() if word.startswith("http")).rstrip(".,;")
 
 
 if __name__ == "__main__":

@@ -34,7 +34,7 @@ def run_budgets(tags: Mapping[str, str], dataset: str, run_id: str, *, simulated
     Raises:
         ConfigError: A tag is no amount.
     """
-    said = {"usd": tags.get(BUDGET_USD), "tokens": tags.get(BUDGET_TOKENS)}
+    said = {"usd": tags.get(BUDGET_USD) or None, "tokens": tags.get(BUDGET_TOKENS) or None}
     if not any(said.values()):
         return []
     try:

@@ -102,13 +102,12 @@ class Pool:
 
     def find(self, key: UUID) -> dict[str, Any] | None:
         """An answer to the request, as its journal had it, and where it is from."""
-        if key in self._places:
-            offset, length = self._places[key]
+        if (place := self._places.get(key)) is not None:
+            offset, length = place
             self._file.seek(offset)
             return orjson.loads(self._file.read(length))  # type: ignore[no-any-return]
-        if key not in self._own:
+        if (lineage := self._own.get(key)) is None:
             return None
-        lineage = self._own[key]
         record = self._history.record(lineage, key)
         if record is None:
             return None

@@ -8,8 +8,10 @@ place.
 
 import asyncio
 import socket
+from collections import defaultdict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 from minference_core.engine.budget import Purse, Spending
@@ -48,20 +50,27 @@ def _prefix(journal: Path) -> str:
     return f"{socket.gethostname()}:{journal.resolve()} "
 
 
-def spent_on_record(journal: Path, run_id: str) -> Takings:
-    """What a run spent: of its answers what they cost, of what has no answer all that was set aside."""
-    spent = Takings()
-    unanswered: dict[tuple[str, str, int], Takings] = {}
+def spent_on_record(journal: Path, run_id: str) -> dict[date, Takings]:
+    """
+    What a run spent on each day (UTC): of its answers what they cost on the day they came, of what has no
+    answer all that was set aside, on the day it was sent.
+    """
+    spent: defaultdict[date, Takings] = defaultdict(Takings)
+    unanswered: dict[tuple[str, str, int], tuple[date, Takings]] = {}
     for path in journal_files(journal):
         if run_id[:8] not in path.name:
             continue
         for _, _, record in read_journal(path):
             name = (record["lineage_id"], record["request_key"], record["attempt"])
             if record["kind"] == "intent" and record["run_id"] == run_id:
-                unanswered[name] = in_budgets(record, "reserved")
-            elif record["kind"] == "outcome" and name in unanswered:
-                del unanswered[name]
-                spent = spent.plus(in_budgets(record, "spent"))
-    for reserved in unanswered.values():
-        spent = spent.plus(reserved)
-    return spent
+                unanswered[name] = _day(record["sent_at"]), in_budgets(record, "reserved")
+            elif record["kind"] == "outcome" and unanswered.pop(name, None) is not None:
+                day = _day(record["finished_at"])
+                spent[day] = spent[day].plus(in_budgets(record, "spent"))
+    for day, reserved in unanswered.values():
+        spent[day] = spent[day].plus(reserved)
+    return dict(spent)
+
+
+def _day(at: str) -> date:
+    return datetime.fromisoformat(at).astimezone(UTC).date()

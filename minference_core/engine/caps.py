@@ -49,14 +49,18 @@ class Caps(BaseModel):
             simulated: Whether nobody real is asked: what that "costs" is counted apart.
         """
         whose = f"dataset {dataset}"
-        named = ((self.run, f"run {run_id}"), (self.dataset, whose), (self.day, f"{whose} on"))
+        named = (
+            (self.run, f"run {run_id}", False),
+            (self.dataset, whose, False),
+            (self.day, f"{whose} on", True),
+        )
         return [
             Budget(
                 scope=f"simulated {scope}" if simulated else scope,
-                daily=cap is self.day,
+                daily=daily,
                 usd=cap.usd,
                 tokens=cap.tokens,
             )
-            for cap, scope in named
+            for cap, scope, daily in named
             if cap is not None
         ]

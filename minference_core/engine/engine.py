@@ -163,7 +163,11 @@ class Engine:
             )
             left_s = self._stats.request_sent(self._lane, ticket.admitted.weight)
             answer = TransportError("it was given up")  # should this task be cut off now
-            answer = await self._post(request)
+            try:
+                answer = await self._post(request)
+            except BaseException:
+                self._stats.gave_up(self._lane)
+                raise
             record = records.outcome(request, self._lane, number, answer)
             attempt = attempt_from(record, first_sent_at)
             meaning = request.interpret(attempt)

@@ -15,7 +15,7 @@ from typing import Self
 
 from minference_core.engine.ledger import Booking, Ledger, Order
 from minference_core.engine.limits import Lane, LaneLimits
-from minference_core.engine.pacing import Amounts
+from minference_core.engine.pacing import Amounts, rates_of, takes_it_all
 from minference_core.engine.window import Window
 from minference_core.errors import ErrorClass, LedgerError, RequestTooLarge
 from minference_core.providers import COUNTS_WHAT_WAS_USED, LEARNS_FROM_LATENCY
@@ -225,7 +225,7 @@ class Gate:
 
     def _take_places(self, amounts: Amounts, now: float) -> float | None:
         """
-        Use what was booked ahead: as many places as a request takes; None if there are not enough.
+        Use what was booked ahead: as many places as a request takes; None if they will not do for it.
 
         Returns:
             When it may leave.
@@ -236,7 +236,7 @@ class Gate:
             return None
         start, usual = self._places[0]
         count = usual.times_to_hold(amounts)
-        if count > len(self._places):
+        if count > len(self._places) or (count > 1 and takes_it_all(rates_of(self.limits), amounts)):
             return None
         booked = Amounts()
         for _ in range(count):

@@ -217,19 +217,18 @@ class History:
 
     def _remember(self, record: dict[str, Any], place: int) -> None:
         past, key = self._past, _key_in(record)
-        number = past.find(key)
         match record["kind"]:
             case "intent":
                 at = microseconds(datetime.fromisoformat(record["sent_at"]))
                 past.note_attempt(past.find_or_add(key, at), record["attempt"])
-            case "outcome" if number is not None and _is_settled(record):
+            case "outcome" if _is_settled(record) and (number := past.find(key)) is not None:
                 past.outcome[number] = place + 1
             case "reused":
                 at = microseconds(datetime.fromisoformat(record["sent_at"]))
                 number = past.find_or_add(key, at)
                 past.note_attempt(number, record["attempt"])
                 past.outcome[number] = place + 1
-            case "tool" if number is not None:
+            case "tool" if (number := past.find(key)) is not None:
                 past.add_tool(number, place)
             case "refused":
                 number = past.find_or_add(key, microseconds(datetime.fromisoformat(record["finished_at"])))

@@ -8,11 +8,13 @@ even stream, whoever of several processes sends it.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import NamedTuple
 
 from minference_core.engine.limits import LaneLimits
+from minference_core.engine.retry import LONGEST_HOLD_S
 
-__all__ = ["HEADROOM", "LONGEST_LEAD_S", "Amounts", "Line", "Rates", "book", "rates_of"]
+__all__ = ["HEADROOM", "LONGEST_LEAD_S", "Amounts", "Line", "Rates", "book", "rates_of", "takes_it_all"]
 
 # Clocks and wires jitter: so much of a limit is aimed at. 98 % is to be used, and never more than all.
 HEADROOM = 0.995
@@ -20,6 +22,11 @@ HEADROOM = 0.995
 # Where several limits are kept at once, tokens may run so far ahead: else a large request would hold up the
 # line of requests, and many small ones that of tokens, and neither limit could be used to the full.
 _SLACK_S = 0.15
+
+# An account may do no more than a second's worth at once. A request that takes about all of that finds it
+# there only if none before it came late, so it leaves so much later than in its turn.
+_AT_ONCE_S = 1.0
+_JITTER_S = 0.1
 
 # No line is ever further ahead than the largest request and everybody's bookings make it; what looks
 # further away was written by another clock.
@@ -65,6 +72,7 @@ class Rates(NamedTuple):
     output: float | None = None
 
 
+@lru_cache(maxsize=256)
 def rates_of(limits: LaneLimits, learned: LaneLimits | None = None) -> Rates:
     """
     A lane's limits as rates.
@@ -127,6 +135,9 @@ class Line:
         """Forget times that no clock of ours can have written."""
         if max(self.free_at) > now + LONGEST_LEAD_S:
             self.free_at = [min(at, now) for at in self.free_at]
+        if self.held_until > now + LONGEST_HOLD_S:
+            self.held_until = now
+        self.share_at = min(self.share_at, now)
 
 
 def book(line: Line, rates: Rates, needs: Sequence[Amounts], now: float, *, within_s: float) -> list[float]:
@@ -141,15 +152,38 @@ def book(line: Line, rates: Rates, needs: Sequence[Amounts], now: float, *, with
         A start for each that was let in; the rest have to ask again.
     """
     share = line.share_now(now) * HEADROOM
-    slack_s = _SLACK_S if sum(rate is not None for rate in rates) > 1 else 0.0
+    slacks = _slacks(rates)
+    limited = [(n, rate, slacks[n]) for n, rate in enumerate(rates) if rate is not None]
+    earliest, free_at = max(now, line.held_until), line.free_at
     starts: list[float] = []
     for need in needs:
-        in_turn, *counted = line.free_at
-        start = max(now, line.held_until, in_turn, *(at - slack_s for at in counted))
+        start = earliest
+        for n, rate, slack_s in limited:
+            free = free_at[n] - _lead_s(rate, need[n], slack_s)
+            start = free if free > start else start
         if starts and start > starts[0] + within_s:
             break
         starts.append(start)
-        for n, (rate, amount) in enumerate(zip(rates, need, strict=True)):
-            if rate is not None:
-                line.free_at[n] = max(start, line.free_at[n]) + amount / (rate * share)
+        for n, rate, _ in limited:
+            at = free_at[n]
+            free_at[n] = (at if at > start else start) + need[n] / (rate * share)
     return starts
+
+
+def takes_it_all(rates: Rates, need: Amounts) -> bool:
+    """Whether a request is so large that it must not leave a little early, as others may."""
+    least = min(_lead_s(rate, amount, _SLACK_S) for rate, amount in zip(rates, need, strict=True))
+    return least < _SLACK_S
+
+
+def _slacks(rates: Rates) -> list[float]:
+    """How far ahead each limit may be run, if it is not by much: none of requests, nor of an only one."""
+    several = sum(rate is not None for rate in rates) > 1
+    return [0.0] + [_SLACK_S if several else 0.0] * (len(rates) - 1)
+
+
+def _lead_s(rate: float | None, amount: float, slack_s: float) -> float:
+    """How long before a limit is free again a request may leave; less than 0 for one that takes it all."""
+    if rate is None:
+        return slack_s
+    return min(slack_s, max(-_JITTER_S, _AT_ONCE_S - _JITTER_S - amount / rate))

@@ -109,8 +109,8 @@ class RunStats:
     """
     The counters behind `Progress` and `RunReport`; plain numbers, written by one event loop.
 
-    The engine says of each attempt when it leaves (`request_sent`) and what came of it (`ended`), and of each
-    that is to be repeated that it is (`retried`).
+    The engine says of each attempt when it leaves (`request_sent`) and what came of it (`ended`, or `gave_up`
+    when the run let go of it), and of each that is to be repeated that it is (`retried`).
     """
 
     total: int = 0
@@ -195,6 +195,10 @@ class RunStats:
             counts.answer(usage.prompt_tokens or 0, usage.completion_tokens or 0, cost)
         if self.telemetry is not None:
             self.telemetry.ended(lane, request, meaning, latency_s, cost)
+
+    def gave_up(self, lane: Lane) -> None:
+        """Count a request as not on its way any more, whose answer nobody waits for."""
+        self._use(lane).in_flight -= 1
 
     def retried(self, lane: Lane) -> None:
         """Count an attempt that is to be followed by another of the same request."""

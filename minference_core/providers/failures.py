@@ -185,7 +185,7 @@ def retry_after_s(headers: Mapping[str, str], *, now: datetime) -> float | None:
     Args:
         headers: By lower-case name. `retry-after-ms` is OpenAI's finer form and wins; LiteLLM's proxy passes
             on what the provider behind it said under other names.
-        now: For advice in the form of a date.
+        now: For advice in the form of a date, where the answer does not say what time it is.
     """
     for name, unit in _ADVICE:
         try:
@@ -194,15 +194,18 @@ def retry_after_s(headers: Mapping[str, str], *, now: datetime) -> float | None:
             continue
         if 0 <= seconds < float("inf"):
             return seconds
-    return _until(headers.get("retry-after", ""), now)
+    at = _date(headers.get("retry-after", ""))
+    if at is None:
+        return None
+    # By the clock of the one who says it: ours may be hours away from it.
+    return max(0.0, (at - (_date(headers.get("date", "")) or now)).total_seconds())
 
 
-def _until(http_date: str, now: datetime) -> float | None:
+def _date(text: str) -> datetime | None:
     try:
-        at = parsedate_to_datetime(http_date)
+        return parsedate_to_datetime(text).astimezone(UTC)
     except ValueError:
         return None
-    return max(0.0, (at.astimezone(UTC) - now).total_seconds())
 
 
 def _error_object(body: str) -> dict[str, Any]:

@@ -308,3 +308,37 @@ def _lines_of(*requests: Sendable) -> Iterator[bytes]:
         yield orjson.dumps({**name, "kind": "intent", **more, "sent_at": at}) + b"\n"
         ended = {"error_message": None, "simulated": False, "finished_at": at}
         yield orjson.dumps({**name, "kind": "outcome", **said, **ended}) + b"\n"
+
+
+def test_a_line_that_must_be_parsed_is_looked_up_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = [{**record, "extra": 1} for record in unusual()]
+    (tmp_path / "20261116T093000000000-run.jsonl").write_text("".join(json.dumps(r) + "\n" for r in lines))
+    looked_up: list[bytes] = []
+    for name in ("find", "find_or_add"):
+        monkeypatch.setattr(Past, name, _noted(getattr(Past, name), looked_up))
+
+    History(tmp_path)
+
+    assert len(looked_up) == len(lines)
+
+
+def unusual() -> list[Record]:
+    """Written by hand: not as the journal writes them, so that no glimpse can be had of them."""
+    name = {"request_key": str(UUID(int=1)), "attempt": 1, "lineage_id": str(UUID(int=2))}
+    answered = {"status": 200, "body": "{}", "error": None, "finished_at": NOW.isoformat()}
+    return [
+        {"kind": "intent", **name, "sent_at": NOW.isoformat()},
+        {"kind": "outcome", **name, **answered},
+        {"kind": "tool", **name},
+        {"kind": "refused", **name, "error": "budget", "finished_at": NOW.isoformat()},
+    ]
+
+
+def _noted(method: Callable[..., Any], calls: list[bytes]) -> Callable[..., Any]:
+    def noted(self: Past, key: bytes, *more: Any) -> Any:
+        calls.append(key)
+        return method(self, key, *more)
+
+    return noted

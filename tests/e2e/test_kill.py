@@ -1,6 +1,5 @@
 """SIGKILL at any moment: nothing that was answered is lost, nothing that was durable is asked again."""
 
-import multiprocessing
 import os
 import random
 import shutil
@@ -9,22 +8,21 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any
 
-import orjson
 import pytest
 
-from minference_core.engine.history import journal_files, read_journal
+from minference_core.engine.history import journal_files
 from minference_core.store.read import connect
 from tests.conftest import Pipeline, Row, write_specs
 from tests.e2e.one_partition import hold, partition
+from tests.e2e.processes import durable, get_ready, journal_records, log_lines, start, was_killed
 
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).resolve().parents[2]
-KILLS = 20
+KILLS = 50
 ROWS: list[Row] = [
     {"thread_key": f"t{n}", "user_turns": [f"First question {n}?", f"And then, {n}?"], "samples": 1 + n % 2}
     for n in range(16)
@@ -51,42 +49,19 @@ SAME = {
 }
 
 
-# Each a real process of its own, forked from one that has imported everything and done nothing.
-PROCESSES = multiprocessing.get_context("forkserver")
-PROCESSES.set_forkserver_preload(["pytest", "tests.e2e.one_partition"])
-
-
 @pytest.fixture(scope="module", autouse=True)
 def ready() -> None:
     """What they are all forked from is there before the first of them is timed."""
-    process = PROCESSES.Process(target=print)
-    process.start()
-    process.join()
-
-
-def start(data: Path, url: str) -> ForkServerProcess:
-    process = PROCESSES.Process(target=hold, args=(data, url))
-    process.start()
-    return process
+    get_ready()
 
 
 def finish(data: Path, url: str) -> float:
     """Run it to its end; how long that took."""
     started = time.monotonic()
-    process = start(data, url)
+    process = start(hold, data, url)
     process.join(120)
     assert process.exitcode == 0
     return time.monotonic() - started
-
-
-def durable(made: Pipeline) -> set[str]:
-    """Keys of the requests whose answers are on disk."""
-    records = (record for path in journal_files(made.journal) for _, _, record in read_journal(path))
-    return {record["request_key"] for record in records if record["kind"] == "outcome"}
-
-
-def log_lines(log: Path) -> list[dict[str, Any]]:
-    return [orjson.loads(line) for line in log.read_bytes().splitlines()] if log.exists() else []
 
 
 def tables(made: Pipeline) -> dict[str, list[Any]]:
@@ -102,26 +77,26 @@ def kill_until_done(made: Pipeline, log: Path, url: str, moment_s: Callable[[], 
     """
     known_by: list[tuple[int, set[str]]] = []
     while True:
-        process = start(made.data, url)
+        process = start(hold, made.data, url)
         process.join(moment_s())
         process.kill()
         process.join()
-        known_by.append((len(log_lines(log)), durable(made)))
+        known_by.append((len(log_lines(log)), durable(made.journal)))
         if process.exitcode == 0:
             break
-        assert process.exitcode == -signal.SIGKILL
+        assert was_killed(process)
     sent = log_lines(log)
     for seen_by_then, known in known_by:
         assert not known & {line["client_request_id"] for line in sent[seen_by_then:]}
     return len(known_by) - 1
 
 
-def test_twenty_kills_lose_nothing_and_ask_nothing_twice_that_was_durable(
+def test_fifty_kills_lose_nothing_and_ask_nothing_twice_that_was_durable(
     tmp_path: Path, simulator: Callable[..., str]
 ) -> None:
     undisturbed = partition(tmp_path / "undisturbed")
     write_specs(undisturbed.specs, ROWS)
-    whole_s = finish(undisturbed.data, simulator(latency_ms=100))
+    whole_s = finish(undisturbed.data, simulator(latency_ms=40))
     expected = tables(undisturbed)
     moments = random.Random(2026)
 
@@ -131,8 +106,9 @@ def test_twenty_kills_lose_nothing_and_ask_nothing_twice_that_was_durable(
         log = tmp_path / f"log-{rounds}"
         made = partition(tmp_path / f"killed-{rounds}")
         write_specs(made.specs, ROWS)
-        url = simulator(latency_ms=100, log=log)
-        kills += kill_until_done(made, log, url, lambda: moments.uniform(0.0, 0.8) * whole_s)
+        url = simulator(latency_ms=40, log=log)
+        # Most of them early, when many have to be asked still.
+        kills += kill_until_done(made, log, url, lambda: moments.triangular(0.0, 0.9, 0.15) * whole_s)
 
         sent = [line["client_request_id"] for line in log_lines(log)]
         uncertain = sum(row["uncertain"] for row in made.exchange_rows())
@@ -156,8 +132,8 @@ def test_a_call_whose_result_is_on_disk_is_never_run_again(
         made, log, simulator(latency_ms=100, log=log), lambda: moments.uniform(0.0, 0.8) * whole_s
     )
 
-    records = [record for path in journal_files(made.journal) for _, _, record in read_journal(path)]
-    ran = [(r["request_key"], r["tool_call_id"]) for r in records if r["kind"] == "tool"]
+    tools = [record for record in journal_records(made.journal) if record["kind"] == "tool"]
+    ran = [(record["request_key"], record["tool_call_id"]) for record in tools]
     assert kills > 0
     assert len(ran) == len(set(ran)) > 0
     with connect(made.store.published) as store:
@@ -174,7 +150,7 @@ def test_a_killed_run_leaves_no_lock_behind(tmp_path: Path, simulator: Callable[
     made = partition(tmp_path / "data")
     write_specs(made.specs, ROWS[:8])
     url = simulator(latency_ms=3_000)
-    process = start(made.data, url)
+    process = start(hold, made.data, url)
     while not journal_files(made.journal) or not journal_files(made.journal)[0].stat().st_size:
         assert process.is_alive()
         time.sleep(0.05)
@@ -201,12 +177,12 @@ def test_the_command_itself_is_killed_and_run_again(tmp_path: Path, simulator: C
     known_by: list[tuple[int, set[str]]] = []
     for answers in (10, 40, 70):
         process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, **settings})
-        while len(durable(made)) < answers:
+        while len(durable(made.journal)) < answers:
             assert process.poll() is None
             time.sleep(0.05)
         process.kill()
         assert process.wait() == -signal.SIGKILL
-        known_by.append((len(log_lines(log)), durable(made)))
+        known_by.append((len(log_lines(log)), durable(made.journal)))
 
     done = subprocess.run(command, cwd=ROOT, env={**os.environ, **settings}, text=True, capture_output=True)
 

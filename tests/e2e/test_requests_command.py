@@ -129,9 +129,10 @@ def test_o9_exit_code_1_names_what_failed_and_2_what_cannot_be_run(
         ("out.jsonl", "--url", url, "--budget-usd", "free"): "--budget-usd",
         ("out.jsonl", "--url", url, "--price", "my-model=cheap"): "MODEL=INPUT/OUTPUT",
     }
+    started = {arguments: command.start(*arguments) for arguments in wrong}
     for arguments, said in wrong.items():
-        code, _, err = command.finish(*arguments)
-        assert (code, said in err) == (2, True), (arguments, err)
+        _, err = started[arguments].communicate(timeout=120)
+        assert (started[arguments].returncode, said in err) == (2, True), (arguments, err)
     assert (command.folder / "mine.jsonl").read_text() == "notes\n"
 
 

@@ -40,7 +40,7 @@ def test_a_second_signal_ends_the_process_at_once_and_the_same_command_goes_on(
     assert process.returncode == code
     assert "Traceback" not in err
     assert kinds(journal) == {"intent": 4}
-    done, _, _ = command.finish("out.jsonl", "--url", url)
+    done, _, _ = command.finish("out.jsonl", "--url", simulator())
     assert (done, command.answered()) == (0, 4)
     assert kinds(journal) == {"intent": 8, "outcome": 4}
 
@@ -60,5 +60,6 @@ def test_a_stop_waits_for_answers_no_longer_than_its_grace(
 
     assert (report.stopped, report.undone) == (True, 6)
     assert kinds(made.journal) == {"intent": 3}
+    made.url = simulator()
     assert asyncio.run(made.answer(run_id="again")).complete == 6
     assert sum(row["uncertain"] for row in made.exchange_rows()) == 3

@@ -1,24 +1,26 @@
 """The ledger's side of a budget: what was spent of it, what is set aside, and whether there is room."""
 
-import os
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import NamedTuple
 
 import sqlalchemy as sa
 
 from minference_core.engine.ledger.lanes import Now
 from minference_core.engine.ledger.orders import Room, Takings
+from minference_core.engine.ledger.processes import Process
 from minference_core.engine.ledger.tables import HOLDING
 
 __all__ = [
     "Balance",
-    "Process",
     "Scope",
     "Wish",
     "balances",
     "correct",
     "finish",
+    "on_day",
     "open_holdings",
     "reserve",
 ]
@@ -29,13 +31,18 @@ _CLOSED = ""
 _ALIVE_S = 60.0
 # Little is left when another so many wishes of the same size would not fit.
 _SCARCE = 8
+_DAY = re.compile(r" (\d{4}-\d{2}-\d{2})$")
 
-
-class Process(NamedTuple):
-    """Who asks."""
-
-    pid: int
-    host: str
+# Each is made once: to make one takes several times as long as to ask it.
+_OF_SCOPE = sa.and_(HOLDING.c.scope == sa.bindparam("of"), HOLDING.c.unit == sa.bindparam("in"))
+_FIND = sa.select(HOLDING).where(_OF_SCOPE).order_by(HOLDING.c.holder).with_for_update()
+_FIND_CLOSED = sa.select(HOLDING.c.spent).where(_OF_SCOPE, HOLDING.c.holder == _CLOSED)
+_NOTE = (
+    HOLDING.update()
+    .where(_OF_SCOPE, HOLDING.c.holder == sa.bindparam("by"))
+    .values(spent=HOLDING.c.spent + sa.bindparam("more"))
+)
+_INSERT = HOLDING.insert()
 
 
 class Scope(NamedTuple):
@@ -100,11 +107,20 @@ def finish(connection: sa.Connection, holder: str, scopes: Sequence[Scope], spen
     _close(connection, holder, {(scope.name, scope.unit): scope.of(spent) for scope in scopes})
 
 
-def correct(connection: sa.Connection, holder: str, spent: Takings) -> None:
-    """Close the books of a run that died with what it spent in all."""
+def correct(connection: sa.Connection, holder: str, spent: Mapping[date, Takings]) -> None:
+    """Close the books of a run that died with what it spent, by day: those of a day, and those of all."""
     rows = connection.execute(sa.select(HOLDING).where(HOLDING.c.holder == holder)).all()
-    more = {(row.scope, row.unit): getattr(spent, row.unit) - row.spent for row in rows}
+    more = {}
+    for row in rows:
+        day = _day_of(row.scope)
+        counted = spent.values() if day is None else [spent.get(day, Takings())]
+        more[row.scope, row.unit] = sum(getattr(each, row.unit) for each in counted) - row.spent
     _close(connection, holder, more)
+
+
+def on_day(scope: str, day: date) -> str:
+    """The name of a budget's part of one day."""
+    return f"{scope} {day}"
 
 
 def open_holdings(connection: sa.Connection, prefix: str) -> list[str]:
@@ -134,12 +150,7 @@ class _Room:
 def _room(connection: sa.Connection, now: float, holder: str, scope: Scope, wish: Wish) -> _Room:
     # The row of the closed ones is there for every budget, so that its lock is one that everybody takes.
     _ensure(connection, scope)
-    rows = connection.execute(
-        sa.select(HOLDING)
-        .where(HOLDING.c.scope == scope.name, HOLDING.c.unit == scope.unit)
-        .order_by(HOLDING.c.holder)
-        .with_for_update()
-    ).all()
+    rows = connection.execute(_FIND, {"of": scope.name, "in": scope.unit}).all()
     others = [row for row in rows if row.holder != holder]
     taken = sum(row.spent for row in rows) + sum(row.held for row in others)
     left = scope.most - taken - scope.of(wish.spent) - scope.of(wish.in_use)
@@ -147,25 +158,18 @@ def _room(connection: sa.Connection, now: float, holder: str, scope: Scope, wish
 
 
 def _ensure(connection: sa.Connection, scope: Scope) -> None:
-    closed = _row(scope, _CLOSED)
-    if connection.execute(sa.select(HOLDING.c.spent).where(closed)).one_or_none() is None:
-        connection.execute(_inserted(scope.name, scope.unit, _CLOSED, spent=0, held=0))
+    if connection.execute(_FIND_CLOSED, {"of": scope.name, "in": scope.unit}).one_or_none() is None:
+        named = {"scope": scope.name, "unit": scope.unit, "holder": _CLOSED}
+        connection.execute(_INSERT, {**named, "spent": 0, "held": 0, "pid": 0, "host": "", "seen_at": 0.0})
 
 
 def _note(connection: sa.Connection, wish: Wish, scope: Scope, held: int, me: Process, now: float) -> None:
-    values = {
-        "spent": HOLDING.c.spent + scope.of(wish.spent),
-        "held": held,
-        "pid": me.pid,
-        "host": me.host,
-        "seen_at": now,
-    }
-    changed = connection.execute(HOLDING.update().where(_row(scope, wish.holder)).values(values))
-    if changed.rowcount == 0:
-        values["spent"] = scope.of(wish.spent)
-        connection.execute(
-            HOLDING.insert().values(scope=scope.name, unit=scope.unit, holder=wish.holder, **values)
-        )
+    values = {"held": held, "pid": me.pid, "host": me.host, "seen_at": now}
+    spent = scope.of(wish.spent)
+    mine = {"of": scope.name, "in": scope.unit, "by": wish.holder}
+    if connection.execute(_NOTE, {**mine, "more": spent, **values}).rowcount == 0:
+        named = {"scope": scope.name, "unit": scope.unit, "holder": wish.holder}
+        connection.execute(_INSERT, {**named, "spent": spent, **values})
 
 
 def _close(connection: sa.Connection, holder: str, more: dict[tuple[str, str], int]) -> None:
@@ -183,28 +187,13 @@ def _close(connection: sa.Connection, holder: str, more: dict[tuple[str, str], i
         connection.execute(HOLDING.delete().where(same & own))
 
 
-def _inserted(scope: str, unit: str, holder: str, *, spent: int, held: int) -> sa.Insert:
-    return HOLDING.insert().values(
-        scope=scope, unit=unit, holder=holder, spent=spent, held=held, pid=0, host="", seen_at=0.0
-    )
-
-
-def _row(scope: Scope, holder: str) -> sa.ColumnElement[bool]:
-    return sa.and_(HOLDING.c.scope == scope.name, HOLDING.c.unit == scope.unit, HOLDING.c.holder == holder)
+def _day_of(scope: str) -> date | None:
+    """The day whose budget it is; None for one without end."""
+    found = _DAY.search(scope)
+    return date.fromisoformat(found[1]) if found is not None else None
 
 
 def _alive(row: sa.Row[tuple[object, ...]], now: float) -> bool:
     """Whether a run is still there: by its process on this machine, by its word on others."""
-    if row.host == os.uname().nodename:
-        return _is_running(row.pid)
-    return bool(0 <= now - row.seen_at < _ALIVE_S)
-
-
-def _is_running(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
+    process = Process(row.pid, row.host)
+    return process.is_running() if process.is_here() else bool(0 <= now - row.seen_at < _ALIVE_S)

@@ -2,11 +2,13 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import sqlalchemy as sa
 
 from minference_core.engine.ledger.orders import Booking, Order
+from minference_core.engine.ledger.processes import Process
 from minference_core.engine.ledger.tables import LANE, SLOT
 from minference_core.engine.limits import LaneLimits
 from minference_core.engine.pacing import Line, book, rates_of
@@ -18,6 +20,14 @@ ALIVE_S = 10.0
 
 _FREE = ("free_requests", "free_tokens", "free_input", "free_output")
 _LEARNED = ("learned_requests", "learned_tokens", "learned_input", "learned_output")
+
+# Each is made once: to make one takes several times as long as to ask it.
+_FIND_LANE = sa.select(LANE).where(LANE.c.account == sa.bindparam("of")).with_for_update()
+_UPDATE_LANE = LANE.update().where(LANE.c.account == sa.bindparam("of"))
+_INSERT_LANE = LANE.insert()
+_FIND_SLOTS = sa.select(SLOT).where(SLOT.c.account == sa.bindparam("of"))
+_UPDATE_SLOT = SLOT.update().where(SLOT.c.account == sa.bindparam("of"), SLOT.c.holder == sa.bindparam("by"))
+_INSERT_SLOT = SLOT.insert()
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +48,7 @@ class Now:
 
 def serve(connection: sa.Connection, clock: Callable[[], Now], holder: str, order: Order) -> Booking:
     """Bring a lane's row up to date, and book what an order needs."""
-    row = connection.execute(
-        sa.select(LANE).where(LANE.c.account == order.account).with_for_update()
-    ).one_or_none()
+    row = connection.execute(_FIND_LANE, {"of": order.account}).one_or_none()
     now = clock()  # only now, as the row may have been somebody else's for a while
     line = Line() if row is None else _line(row, now)
     if order.learned is not None:
@@ -55,7 +63,7 @@ def serve(connection: sa.Connection, clock: Callable[[], Now], holder: str, orde
     _write(connection, order.account, now.clock, line)
     return Booking(
         [start - now.shared + now.own for start in starts],
-        order.limits.lowered_to(line.learned),
+        _in_force(order.limits, line.learned),
         _slots(connection, now.shared, holder, order),
     )
 
@@ -91,7 +99,7 @@ def _line(row: sa.Row[Any], now: Now) -> Line:
         share=said["share"],
         share_at=said["share_at"],
         ceiling=said["ceiling"],
-        learned=_limits([said[name] for name in _LEARNED]),
+        learned=_limits(*(said[name] for name in _LEARNED)),
     )
     if said["clock"] != now.clock:  # the machine was started anew: those times mean nothing any more
         return Line(learned=line.learned)
@@ -109,13 +117,17 @@ def _write(connection: sa.Connection, account: str, clock: str, line: Line) -> N
         "ceiling": line.ceiling,
         **dict(zip(_LEARNED, line.learned.per_minute, strict=True)),
     }
-    changed = connection.execute(LANE.update().where(LANE.c.account == account).values(values))
-    if changed.rowcount == 0:
-        connection.execute(LANE.insert().values(account=account, **values))
+    if connection.execute(_UPDATE_LANE, {"of": account, **values}).rowcount == 0:
+        connection.execute(_INSERT_LANE, {"account": account, **values})
 
 
-def _limits(per_minute: list[int | None]) -> LaneLimits:
-    requests, tokens, read, written = per_minute
+@lru_cache(maxsize=256)
+def _in_force(limits: LaneLimits, learned: LaneLimits) -> LaneLimits:
+    return limits.lowered_to(learned)
+
+
+@lru_cache(maxsize=256)
+def _limits(requests: int | None, tokens: int | None, read: int | None, written: int | None) -> LaneLimits:
     return LaneLimits(
         requests_per_minute=requests,
         tokens_per_minute=tokens,
@@ -129,14 +141,22 @@ def _slots(connection: sa.Connection, now: float, holder: str, order: Order) -> 
     most = order.limits.max_in_flight
     if most is None:
         return None
-    rows = connection.execute(sa.select(SLOT).where(SLOT.c.account == order.account)).all()
-    others = {row.holder: row for row in rows if row.holder != holder and 0 <= now - row.seen_at < ALIVE_S}
+    rows = connection.execute(_FIND_SLOTS, {"of": order.account}).all()
+    others = {row.holder: row for row in rows if row.holder != holder and _alive(row, now)}
     shares = fair_shares(most, {**{name: row.wanted for name, row in others.items()}, holder: order.wanted})
     free = most - sum(row.granted for row in others.values())
     # What is in flight cannot be taken back, only not given again.
     granted: int = max(order.in_use, min(shares[holder], free))
     values = {"granted": granted, "wanted": order.wanted, "seen_at": now}
-    mine = (SLOT.c.account == order.account) & (SLOT.c.holder == holder)
-    if connection.execute(SLOT.update().where(mine).values(values)).rowcount == 0:
-        connection.execute(SLOT.insert().values(account=order.account, holder=holder, **values))
+    mine = {"of": order.account, "by": holder}
+    if connection.execute(_UPDATE_SLOT, {**mine, **values}).rowcount == 0:
+        connection.execute(_INSERT_SLOT, {"account": order.account, "holder": holder, **values})
     return granted
+
+
+def _alive(row: sa.Row[Any], now: float) -> bool:
+    """Whether a process may have requests in flight: not if it is seen to have died, or has been silent."""
+    process = Process.in_name(row.holder)
+    if process is not None and process.is_here() and not process.is_running():
+        return False
+    return bool(0 <= now - row.seen_at < ALIVE_S)

@@ -7,12 +7,11 @@ answers with are on this process's monotonic clock, whatever clock the database 
 
 import asyncio
 import contextlib
-import os
-import socket
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import date
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -24,6 +23,7 @@ from sqlalchemy.pool import StaticPool
 
 from minference_core.engine.ledger import budgets, lanes
 from minference_core.engine.ledger.orders import Booking, Order, Room, Takings
+from minference_core.engine.ledger.processes import Process
 from minference_core.engine.ledger.tables import METADATA
 from minference_core.errors import LedgerError
 
@@ -47,7 +47,8 @@ class Ledger:
             url: An SQLAlchemy URL; None is a ledger of this object's own, in memory, that shares nothing.
         """
         self._url = url or "sqlite://"
-        self.holder = uuid.uuid4().hex
+        self._me = Process.own()
+        self.holder = self._me.name(uuid.uuid4().hex)
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="minference-ledger")
         self._connection: sa.Connection | None = None
 
@@ -83,14 +84,14 @@ class Ledger:
         Raises:
             LedgerError: The database cannot be reached or written.
         """
-        return await self._ask(lambda connection: budgets.reserve(connection, self._clock, _ME, wish))
+        return await self._ask(lambda connection: budgets.reserve(connection, self._clock, self._me, wish))
 
     async def finish(self, holder: str, scopes: Sequence[budgets.Scope], spent: Takings) -> None:
         """Close a run's books: what it set aside is free, `spent` is what it has not told yet."""
         await self._ask(lambda connection: budgets.finish(connection, holder, scopes, spent))
 
-    async def correct(self, holder: str, spent: Takings) -> None:
-        """Of a run that died, its journal knows what it really spent."""
+    async def correct(self, holder: str, spent: Mapping[date, Takings]) -> None:
+        """Of a run that died, its journal knows what it really spent, and on which day."""
         await self._ask(lambda connection: budgets.correct(connection, holder, spent))
 
     async def open_holdings(self, prefix: str) -> list[str]:
@@ -195,6 +196,3 @@ def _clock(connection: sa.Connection) -> Callable[[], lanes.Now]:
 def _words(exc: Exception) -> str:
     cause = exc.orig if isinstance(exc, DBAPIError) and exc.orig is not None else exc
     return str(cause).strip() or type(cause).__name__
-
-
-_ME = budgets.Process(os.getpid(), socket.gethostname())

@@ -9,11 +9,11 @@ from tests.core.engine.postgres import server, server_programs
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgres() -> Iterator[str]:
     """The URL of a PostgreSQL database of this test session."""
     if server_programs() is None:
         pytest.skip("PostgreSQL is not installed here: apt install postgresql")
-    with server(tmp_path_factory.mktemp("postgres")) as url:
+    with server() as url:
         yield url
 
 

@@ -4,6 +4,7 @@ import os
 import shutil
 import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,23 +21,20 @@ def server_programs() -> Path | None:
 
 
 @contextmanager
-def server(folder: Path) -> Iterator[str]:
-    """Start one in a folder; gives the URL of its database."""
+def server() -> Iterator[str]:
+    """Start one in a folder of its own; gives the URL of its database."""
     programs = server_programs()
     assert programs is not None
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    data = folder / "postgres"
-    data.mkdir(mode=0o700)
-    # PostgreSQL refuses to run as root: `postgres` is whom Debian's package runs it as.
+    # PostgreSQL refuses to run as root: `postgres` is whom Debian's package runs it as. It cannot be in
+    # one of pytest's folders, which pytest closes to everybody else whenever a worker begins.
     user = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"] if os.geteuid() == 0 else []
+    folder = tempfile.mkdtemp(prefix="postgres-")
+    data = Path(folder) / "data"
     if user:
-        shutil.chown(data, "postgres", "postgres")
-        for parent in folder.parents:
-            if parent.stat().st_uid == os.geteuid() and parent != Path("/"):
-                parent.chmod(parent.stat().st_mode | 0o011)
-        folder.chmod(folder.stat().st_mode | 0o011)
+        shutil.chown(folder, "postgres", "postgres")
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "cwd": "/"}
     init = [programs / "initdb", "-D", data, "-U", "minference", "-A", "trust", "--no-sync"]
     subprocess.run([*user, *init], check=True, **quiet)  # type: ignore[call-overload]
@@ -49,6 +47,7 @@ def server(folder: Path) -> Iterator[str]:
     finally:
         process.terminate()
         process.wait()
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _wait_for(port: int) -> None:

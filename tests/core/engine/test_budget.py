@@ -5,7 +5,7 @@ import random
 import subprocess
 import sys
 import uuid
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 
 import pytest
@@ -157,7 +157,7 @@ def test_what_a_killed_run_had_set_aside_stays_so_until_its_journal_says_what_it
     async def after(ledger: Ledger) -> list[bool]:
         async with Purse(ledger, "run 2", [Budget(scope="x", tokens=100)]) as purse:
             before = await spend(purse, 50, 0)
-            await ledger.correct("run 1", Takings(0, 30))
+            await ledger.correct("run 1", {date(2026, 11, 25): Takings(0, 30)})
             return [before, await spend(purse, 70, 0), await spend(purse, 71, 0)]
 
     with Ledger() as ledger:

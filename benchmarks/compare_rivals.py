@@ -5,8 +5,8 @@ First how much CPU and time they take before a server that costs nothing; then h
 requests a minute each of them uses, and how many 429s it provokes, by the simulator's count over 20 s that
 begin 2 s after its first request. Who is not here, or is not done in time, is said to be so.
 
-    .venv/bin/python benchmarks/rivals/setup.py
-    .venv/bin/python benchmarks/rivals/compare.py [requests] [in flight]
+    .venv/bin/python benchmarks/install_rivals.py
+    .venv/bin/python benchmarks/compare_rivals.py [requests] [in flight]
 """
 
 import json
@@ -14,14 +14,16 @@ import subprocess
 import sys
 import tempfile
 import time
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from rivals import RIVALS, Rival
+from fast_server import fast_server
+from known_rivals import RIVALS, Rival
+from surroundings import simulator, stats
 
+_LATENCY_MS = 50
 _RPM = 6000
 _LIMIT_LATENCY_MS = 500
 _LIMIT_REQUESTS = 4000
@@ -32,9 +34,9 @@ _WORDS = "Summarise what the customer wants in one sentence and say how urgent i
 
 
 def main() -> None:
-    count, in_flight = (int(value) for value in (sys.argv[1:] + ["2000", "256"][len(sys.argv) - 1 :]))
+    count, in_flight = (int(value) for value in (sys.argv[1:] + ["1000", "256"][len(sys.argv) - 1 :]))
     here = [rival for rival in RIVALS if rival.absent() is None]
-    print(f"{count} chat requests, {in_flight} in flight, 50 ms latency")
+    print(f"{count} chat requests, {in_flight} in flight, {_LATENCY_MS} ms latency")
     baseline = 0.0
     for rival in here:
         took = _speed(rival, count, in_flight)
@@ -56,8 +58,7 @@ def main() -> None:
 
 
 def _speed(rival: Rival, count: int, in_flight: int) -> dict[str, Any] | str:
-    server = Path(__file__).with_name("server.py")
-    with _served([sys.executable, str(server)]) as url, _asked(rival, url, count, in_flight) as child:
+    with fast_server(_LATENCY_MS) as url, _asked(rival, url, count, in_flight) as child:
         try:
             said, complaint = child.communicate(timeout=_PATIENCE_S)
         except subprocess.TimeoutExpired:
@@ -68,21 +69,19 @@ def _speed(rival: Rival, count: int, in_flight: int) -> dict[str, Any] | str:
 
 
 def _limits(rival: Rival, in_flight: int) -> str:
-    minference = str(Path(sys.executable).with_name("minference"))
-    options = ["--port", "0", "--rpm", str(_RPM), "--latency-ms", str(_LIMIT_LATENCY_MS)]
     with (
-        _served([minference, "simulate", *options]) as url,
+        simulator("--rpm", str(_RPM), "--latency-ms", str(_LIMIT_LATENCY_MS)) as url,
         _asked(rival, url, _LIMIT_REQUESTS, in_flight, rpm=_RPM) as child,
     ):
         deadline = time.monotonic() + _PATIENCE_S
-        while (began := _stats(url)["first"]) is None:
+        while (began := stats(url)["first"]) is None:
             if child.poll() is not None or time.monotonic() > deadline:
                 return "sent nothing"
             time.sleep(0.05)
         time.sleep(max(0.0, began + _LEAD_S - time.time()))
-        before, started = _stats(url), time.monotonic()
+        before, started = stats(url), time.monotonic()
         time.sleep(_COUNTED_S)
-        after, seconds = _stats(url), time.monotonic() - started
+        after, seconds = stats(url), time.monotonic() - started
         early = "" if child.poll() is None else "  (it ended before the time was up)"
     used = (_admitted(after) - _admitted(before)) / (_RPM / 60 * seconds)
     return f"{used:7.1%} of the limit used {after['by_status'].get('429', 0):>6} times 429{early}"
@@ -132,23 +131,6 @@ def _bodies(folder: Path, count: int) -> Path:
             plain.write(f"{body}\n")
             lines.write(f'[{{"id": {n}, "start_time": 0}}, {body}]\n')
     return bodies
-
-
-@contextmanager
-def _served(command: list[str]) -> Iterator[str]:
-    server = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    assert server.stdout is not None
-    try:
-        line = server.stdout.readline()
-        yield next(word for word in line.split() if word.startswith("http")).rstrip(".,;")
-    finally:
-        server.terminate()
-        server.wait()
-
-
-def _stats(url: str) -> dict[str, Any]:
-    with urllib.request.urlopen(f"{url}/stats", timeout=30) as response:  # noqa: S310 (it is our own server)
-        return dict(json.load(response))
 
 
 if __name__ == "__main__":

@@ -7,8 +7,8 @@ from pathlib import Path
 
 __all__ = ["FOLDER", "RIVALS", "VOCABULARY", "Rival"]
 
-_HERE = Path(__file__).parent
-_ROOT = _HERE.parent.parent
+_SCRIPTS = Path(__file__).with_name("rivals")
+_ROOT = Path(__file__).parent.parent
 FOLDER = _ROOT / ".venv" / "rivals"
 VOCABULARY = FOLDER / "vocabulary"
 _ENGINE_VARIABLE = "MULTIINFERENCE_ENGINE"
@@ -33,14 +33,14 @@ class Rival:
     def absent(self) -> str | None:
         """Why it cannot be run; None if it can."""
         if self.home is not None and not (FOLDER / self.home / "installed").exists():
-            return "not installed: benchmarks/rivals/setup.py installs it"
+            return "not installed: benchmarks/install_rivals.py installs it"
         if self.home == "multiinference" and not Path(self.more[0]).is_file():
             return f"on no package index: set {_ENGINE_VARIABLE} to a copy of its oai_parallel.py"
         return None
 
     def command(self) -> list[str]:
         python = sys.executable if self.home is None else str(FOLDER / self.home / "bin" / "python")
-        return [python, "-W", "ignore", str(_HERE / self.script), *self.more]
+        return [python, "-W", "ignore", str(_SCRIPTS / self.script), *self.more]
 
     def environment(self) -> dict[str, str]:
         """Nobody is to look for anything outside this machine."""

@@ -1,0 +1,80 @@
+"""What is counted as on its way is: also when a run lets go of a request that has left."""
+
+import asyncio
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from pydantic import SecretStr
+
+from minference_core.engine import (
+    Admission,
+    Engine,
+    Gate,
+    History,
+    Journal,
+    Lane,
+    Ledger,
+    Purse,
+    RunStats,
+    Spending,
+    Transport,
+)
+from minference_core.providers import WireRequest
+from minference_core.requests import Attempt, Meaning, Weight
+from minference_core.requests.outcome import interpret
+from tests.core.hostile import http, server
+
+
+class Asked:
+    """A request, whole."""
+
+    key, client, model, body = UUID(int=7), "openai", "gpt-4.1-mini", b"{}"
+    name = UUID(int=8), UUID(int=7)
+    wire = WireRequest("/v1/chat/completions", {}, {})
+    weight = Weight(1, 1, 1, 1)
+    journal_fields: Mapping[str, Any] = {}
+
+    def authorization(self, key: str) -> Mapping[str, str]:
+        return {"authorization": f"Bearer {key}"}
+
+    def interpret(self, attempt: Attempt) -> Meaning:
+        return interpret(self.client, attempt)
+
+
+def test_a_request_that_is_given_up_is_not_on_its_way_any_more(tmp_path: Path) -> None:
+    asked, over, stats = threading.Event(), threading.Event(), RunStats()
+
+    def hangs(_: bytes) -> bytes:
+        asked.set()
+        over.wait(60)
+        return http("{}")
+
+    async def given_up(url: str) -> tuple[dict[str, float], dict[str, float]]:
+        lane = Lane(client="openai", base_url=url, api_key=SecretStr("sk-nobody"))
+        with Ledger() as ledger:
+            async with (
+                Journal(tmp_path, "run") as journal,
+                Transport(timeout_s=60) as transport,
+                Purse(ledger, "run", []) as purse,
+                Gate(lane, ledger, max_in_flight=1) as gate,
+            ):
+                admission, history = Admission(gate, purse, Spending()), History(tmp_path)
+                stop = asyncio.Event()
+                engine = Engine(lane, transport, journal, history, stats, admission, run_id="run", stop=stop)
+                task = asyncio.create_task(engine.ask(Asked()))
+                await asyncio.to_thread(asked.wait, 60)
+                before = stats.on_their_way()
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
+                return before, stats.on_their_way()
+
+    with server(hangs) as (url, _):
+        before, after = asyncio.run(given_up(url))
+        over.set()
+
+    assert before == {"openai": 1}
+    assert after == {"openai": 0}
+    assert stats.in_flight == 0
