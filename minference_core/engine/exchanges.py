@@ -181,8 +181,7 @@ def _row(intent: dict[str, Any], outcome: dict[str, Any], findings: Findings) ->
     error, message = meaning.error, meaning.message
     if meaning.reply is not None:
         usage, finish, resolved = meaning.reply.usage, meaning.reply.finish_reason, meaning.reply.model
-        found = findings.get((UUID(intent["lineage_id"]), UUID(intent["request_key"])))
-        error, message = found or (None, None)
+        error, message = _found(intent, findings)
     cost = price(intent["client"], intent["model"], usage)
     return {
         **_common(intent),
@@ -210,6 +209,13 @@ def _row(intent: dict[str, Any], outcome: dict[str, Any], findings: Findings) ->
         "simulated": intent["simulated"] or outcome["simulated"],
         "uncertain": False,
     }
+
+
+def _found(intent: dict[str, Any], findings: Findings) -> tuple[ErrorClass | None, str | None]:
+    """What was found wrong with an answer; nothing with nearly all of them."""
+    if not findings:
+        return None, None
+    return findings.get((UUID(intent["lineage_id"]), UUID(intent["request_key"])), (None, None))
 
 
 def _paid_by_another(record: dict[str, Any]) -> dict[str, Any]:
