@@ -2,7 +2,8 @@
 Resident memory of many requests beside that of few, from Parquet to the table of exchanges.
 
 Each phase runs in a process of its own, so that its peak (`ru_maxrss`, with all that is imported) is its
-own: the plan, the run that asks (which writes the exchanges at its end), and the exchanges by themselves.
+own: the plan, the run that asks (which writes the exchanges at its end), and the exchanges by themselves. A
+process begins with the peak of the one that started it, so this one does nothing that takes memory.
 Everything is asked of the fast server, which is not counted.
 
     .venv/bin/python benchmarks/engine_memory.py [few] [many]
@@ -20,7 +21,6 @@ import tempfile
 import time
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -53,18 +53,23 @@ def _all_phases(count: int, url: str) -> list[float]:
     """The peak of each phase in megabytes."""
     peaks = []
     with tempfile.TemporaryDirectory() as folder:
-        _write_specs(Path(folder) / "specs", count)
+        _in_a_process(f"specs {count}", folder, url)
         for phase in _PHASES:
-            command = [sys.executable, __file__, "--phase", phase, folder, url]
-            child = subprocess.run(command, stdout=subprocess.PIPE, check=True)
-            found: dict[str, Any] = json.loads(child.stdout.splitlines()[-1])
+            found = _in_a_process(phase, folder, url)
             each = found["cpu_s"] / count * 1000
             print(
                 f"{count:>9} {phase:<10} {found['rss_mb']:>6.0f} MB {found['seconds']:>8.1f} {each:>12.3f}",
                 flush=True,
             )
-            peaks.append(float(found["rss_mb"]))
+            peaks.append(found["rss_mb"])
     return peaks
+
+
+def _in_a_process(phase: str, folder: str, url: str) -> dict[str, float]:
+    command = [sys.executable, __file__, "--phase", phase, folder, url]
+    child = subprocess.run(command, stdout=subprocess.PIPE, check=True)
+    found: dict[str, float] = json.loads(child.stdout.splitlines()[-1])
+    return found
 
 
 def _write_specs(folder: Path, count: int) -> None:
@@ -79,7 +84,10 @@ def _write_specs(folder: Path, count: int) -> None:
 
 def _measured(phase: str, folder: Path, url: str) -> dict[str, float]:
     started = time.monotonic()
-    _run(phase, folder, url)
+    if phase.startswith("specs "):
+        _write_specs(folder / "specs", int(phase.removeprefix("specs ")))
+    else:
+        _run(phase, folder, url)
     usage = resource.getrusage(resource.RUSAGE_SELF)
     return {
         "rss_mb": usage.ru_maxrss / 1024,

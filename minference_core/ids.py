@@ -127,10 +127,11 @@ def _as_json(value: object) -> str:
     raise TypeError(f"{type(value).__name__} has no canonical JSON form")
 
 
-# Made once: making one takes longer than most of what it encodes.
+# Made once: making one takes longer than most of what it encodes, or decodes.
 _CANONICAL = json.JSONEncoder(
     sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False, default=_as_json
 )
+_TEXT_OF = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
 
 
 def json_text(value: object) -> str:
@@ -140,7 +141,7 @@ def json_text(value: object) -> str:
     Raises:
         ValueError: A number is NaN or infinite, which JSON cannot say.
     """
-    return json.dumps(value, ensure_ascii=False, allow_nan=False)
+    return _TEXT_OF.encode(value)
 
 
 def parse_json(text: str) -> Any:
@@ -151,7 +152,7 @@ def parse_json(text: str) -> Any:
         ValueError: It is not JSON, or says one of these.
     """
     try:
-        value = json.loads(text, parse_constant=_refuse_constant)
+        value = _STRICT.decode(text)
         json_text(value).encode()
     except UnicodeEncodeError as exc:
         raise ValueError("it holds half of a surrogate pair") from exc
@@ -162,3 +163,6 @@ def parse_json(text: str) -> Any:
 
 def _refuse_constant(name: str) -> Any:
     raise ValueError(f"{name} is not JSON")
+
+
+_STRICT = json.JSONDecoder(parse_constant=_refuse_constant)

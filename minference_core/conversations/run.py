@@ -8,13 +8,13 @@ nobody else's; a conversation goes on as soon as its own answer is there.
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Set
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from uuid import UUID
 
+from minference_core.conversations.findings import NotedFindings
 from minference_core.conversations.kept import KEPT, NEVER_ASKED, keep, read_branches
 from minference_core.conversations.planned import Planned, planned_conversations
 from minference_core.conversations.reuse import NO_REUSE, Answers, Pool, Reuse
@@ -48,12 +48,11 @@ from minference_core.requests import (
     Meaning,
     PlannedRequest,
     PreparedRequest,
-    Step,
     known_results,
     prepare,
 )
 from minference_core.specs import SpecSource, read_conversations
-from minference_core.threads import Conversation, Verdict, next_request
+from minference_core.threads import Conversation, next_request
 
 __all__ = ["run_conversations"]
 
@@ -107,17 +106,14 @@ async def run_conversations(
     """
     if planned_from(requests) != source.fingerprint():
         raise PlanOutdated(f"{requests} was made from other specs or defaults: materialize requests again")
-    stats, findings = RunStats(prices=spending.prices), _Findings()
+    stats, findings = RunStats(prices=spending.prices), NotedFindings()
     async with AsyncExitStack() as open_for_the_run:
+        open_for_the_run.callback(findings.close)
         book = await open_for_the_run.enter_async_context(Journal(journal, run_id))
         await open_for_the_run.enter_async_context(_measured(stats, metrics, source, run_id))
-        history = History(journal)
+        history = await asyncio.to_thread(History, journal)
         unasked = NEVER_ASKED | KEPT if only_failures(requests) else NEVER_ASKED
-        clients = Counter(
-            row["client"]
-            for row in read_requests(requests, ["client", "state"])
-            if row["state"] not in unasked
-        )
+        clients = await asyncio.to_thread(_clients, requests, unasked)
         stats.total = clients.total()
         if unasked >= KEPT:
             rest = _kept(source, requests)
@@ -148,7 +144,7 @@ async def run_conversations(
                 write_exchanges,
                 journal,
                 exchanges,
-                findings.found,
+                findings,
                 generation=source.generation,
                 prices=spending.prices,
             )
@@ -179,6 +175,12 @@ async def _measured(
         await asyncio.to_thread(telemetry.flush)
 
 
+def _clients(requests: Path, unasked: Set[str]) -> Counter[str]:
+    """How many conversations are to be held, by client."""
+    rows = read_requests(requests, ["client", "state"])
+    return Counter(row["client"] for row in rows if row["state"] not in unasked)
+
+
 def _kept(source: SpecSource, requests: Path) -> Iterator[Conversation]:
     """The conversations that a run of some failures leaves as they are."""
     rows = read_requests(requests, ["state", "thread_id"])
@@ -189,21 +191,6 @@ def _kept(source: SpecSource, requests: Path) -> Iterator[Conversation]:
             )
         if conversation is not None and row["state"] in KEPT:
             yield conversation
-
-
-@dataclass(slots=True)
-class _Findings:
-    """What was wrong with answers once they were read; complete replies are not in it."""
-
-    found: dict[tuple[UUID, UUID], tuple[ErrorClass, str | None]] = field(default_factory=dict)
-
-    def note(self, request: PreparedRequest, verdict: Verdict | None) -> None:
-        if verdict is not None and verdict.error is not None:
-            self.found[request.name] = (verdict.error, verdict.message)
-
-    def note_step(self, step: Step) -> None:
-        if step.error is not None and step.reply_message is not None:
-            self.found[step.request.name] = (step.error, step.message)
 
 
 @dataclass(slots=True)
@@ -223,7 +210,7 @@ class _Holder:
         tools: Tools,
         history: History,
         stats: RunStats,
-        findings: _Findings,
+        findings: NotedFindings,
         stop: asyncio.Event,
     ) -> None:
         self._answers = answers
@@ -254,7 +241,8 @@ class _Holder:
             answer = Answer.of(request, attempt, meaning)
             ending = answer.ending(more_turns=more_turns)
             if ending is not None:
-                self._findings.note(request, ending.verdict)
+                if (verdict := ending.verdict) is not None:
+                    self._findings.note(request.name, verdict.error, verdict.message)
                 held.replies += ending.verdict is not None
                 self._settle(held, ending.failed)
                 return

@@ -176,9 +176,9 @@ class Engine:
             spent = self._admission.leave(request, ticket, answer, meaning)
         self._stats.simulated |= record["simulated"]
         await self._journal.write(records.with_spent(record, spent))
-        advised_s = (
-            retry_after_s(answer.headers, now=datetime.now(UTC)) if isinstance(answer, HttpReply) else None
-        )
+        advised_s = None
+        if meaning.reply is None and isinstance(answer, HttpReply):
+            advised_s = retry_after_s(answer.headers, now=datetime.now(UTC))
         return Settled(attempt, meaning), advised_s
 
     async def _post(self, request: Sendable) -> HttpReply | TransportError:

@@ -6,7 +6,7 @@ same file. What was found in the answers of other generations than the present o
 itself, and only while that is there.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -120,11 +120,11 @@ def write_exchanges(
         DiskError: The target cannot be written; an older file there stays as it is.
     """
     attempts = failed = 0
-    findings = {**_earlier_findings(target, generation), **findings}
+    known = [found for found in (findings, _earlier_findings(target, generation)) if found]
 
     def rows() -> Iterator[dict[str, Any]]:
         nonlocal attempts, failed
-        for row in _rows(journal_files(journal), findings, prices):
+        for row in _rows(journal_files(journal), known, prices):
             is_tool = row.get("tool_name") is not None
             attempts += not is_tool
             failed += is_tool and row["error_message"] is not None
@@ -157,7 +157,7 @@ def _earlier_findings(table: Path, generation: int) -> Findings:
 
 
 def _rows(
-    files: Iterable[Path], findings: Findings, prices: Mapping[str, OwnPrice]
+    files: Iterable[Path], known: Sequence[Findings], prices: Mapping[str, OwnPrice]
 ) -> Iterator[dict[str, Any]]:
     """The attempts in the order they ended, then those that never did; an end may be in a later file."""
     open_intents: dict[tuple[str, str, int], dict[str, Any]] = {}
@@ -172,18 +172,18 @@ def _rows(
                         raise JournalError(
                             f"{path} has an outcome without its intent ({name}): it was edited"
                         )
-                    yield _row(open_intents.pop(name), record, findings, prices)
+                    yield _row(open_intents.pop(name), record, known, prices)
                 case "refused":
-                    yield _row(record, record, findings, prices)
+                    yield _row(record, record, known, prices)
                 case "reused":
-                    yield _row(record, record, findings, prices) | _paid_by_another(record)
+                    yield _row(record, record, known, prices) | _paid_by_another(record)
                 case "tool":
                     yield _tool_row(record)
     yield from map(_uncertain, open_intents.values())
 
 
 def _row(
-    intent: dict[str, Any], outcome: dict[str, Any], findings: Findings, prices: Mapping[str, OwnPrice]
+    intent: dict[str, Any], outcome: dict[str, Any], known: Sequence[Findings], prices: Mapping[str, OwnPrice]
 ) -> dict[str, Any]:
     attempt = attempt_from(outcome, first_sent_at=_time(intent["sent_at"]))
     meaning = interpret(intent["client"], attempt)
@@ -191,8 +191,7 @@ def _row(
     error, message = meaning.error, meaning.message
     if meaning.reply is not None:
         usage, finish, resolved = meaning.reply.usage, meaning.reply.finish_reason, meaning.reply.model
-        found = findings.get((UUID(intent["lineage_id"]), UUID(intent["request_key"])))
-        error, message = found or (None, None)
+        error, message = _found(intent, known)
     cost = price(intent["client"], intent["model"], usage, prices)
     return {
         **_common(intent),
@@ -220,6 +219,14 @@ def _row(
         "simulated": intent["simulated"] or outcome["simulated"],
         "uncertain": False,
     }
+
+
+def _found(intent: dict[str, Any], known: Sequence[Findings]) -> tuple[ErrorClass | None, str | None]:
+    """What was found wrong with an answer: nothing, of nearly all."""
+    if not known:
+        return None, None
+    name = (UUID(intent["lineage_id"]), UUID(intent["request_key"]))
+    return next((findings[name] for findings in known if name in findings), (None, None))
 
 
 def _paid_by_another(record: dict[str, Any]) -> dict[str, Any]:

@@ -212,14 +212,15 @@ class Gate:
 
     async def _wait(self, amounts: Amounts) -> None:
         self._usual = amounts if self._usual.requests == 0 else self._usual.towards(amounts, _NEW)
-        waiting = _Waiting(amounts, asyncio.get_running_loop().create_future())
+        start = None
         if not self._unbooked and not self._booked:
             now = time.monotonic()
-            waiting.start = self._take_places(amounts, now)
-            if waiting.start is not None and waiting.start <= now:
+            start = self._take_places(amounts, now)
+            if start is not None and start <= now:
                 self._let_in += 1
                 return
-        (self._unbooked if waiting.start is None else self._booked).append(waiting)
+        waiting = _Waiting(amounts, asyncio.get_running_loop().create_future(), start)
+        (self._unbooked if start is None else self._booked).append(waiting)
         self._arm()
         await waiting.let_in
 
@@ -246,6 +247,7 @@ class Gate:
 
     def _release(self) -> None:
         """Let those go whose time has come."""
+        self._timer = None
         now = time.monotonic()
         if self._booked and (self._booked[0].start or now) < now - _LATE_S:
             self._unbook()
@@ -272,9 +274,6 @@ class Gate:
     def _arm(self) -> None:
         """See to it that the next thing happens when it is due."""
         self._from_places()
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
         due = self._booked[0].start if self._booked else None
         if self._unbooked:
             last = self._booked[-1].start if self._booked else None
@@ -283,6 +282,11 @@ class Gate:
                 self._ask()
             elif due is None or renew < due:
                 due = renew
+        if self._timer is not None:
+            if self._timer.when() == due:
+                return
+            self._timer.cancel()
+            self._timer = None
         if due is not None:
             self._timer = asyncio.get_running_loop().call_at(due, self._release)
 

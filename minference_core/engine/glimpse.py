@@ -7,10 +7,13 @@ any other nothing is told, and it is to be parsed; a test holds both ways to the
 
 import re
 from datetime import UTC, datetime
+from functools import lru_cache
 from hashlib import blake2b
 from uuid import UUID
 
-__all__ = ["finished", "head_of", "key_of", "microseconds", "names_of", "sent_us"]
+__all__ = ["finished", "head_of", "key_of", "microseconds", "names_of", "sent_us", "spelt"]
+
+_IN_FLIGHT = 4_096
 
 _UUID = rb"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 _BETWEEN = b'","request_key":"'
@@ -51,9 +54,15 @@ def finished(line: bytes) -> bool:
     return not said or said == line.count(b'\\"error\\":null') + line.count(b'\\"error\\": null')
 
 
+@lru_cache(maxsize=_IN_FLIGHT)  # asked for again at every step of a request
+def spelt(lineage: UUID, request_key: UUID) -> tuple[str, str]:
+    """Both names of a request as text."""
+    return str(lineage), str(request_key)
+
+
 def names_of(lineage: UUID, request_key: UUID) -> bytes:
     """Both names of a request as they stand in a line."""
-    return f'{lineage}","request_key":"{request_key}'.encode()
+    return '","request_key":"'.join(spelt(lineage, request_key)).encode()
 
 
 def key_of(names: bytes) -> bytes:

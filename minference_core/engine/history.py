@@ -7,6 +7,7 @@ Only places are kept in memory, in `past.py`; a raw answer is read from its file
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -259,6 +260,7 @@ def _uuids(names: bytes) -> tuple[UUID, UUID]:
     return UUID(text[:_UUID_LENGTH]), UUID(text[-_UUID_LENGTH:])
 
 
+@lru_cache(maxsize=4_096)  # asked for again at every step of a request
 def _key(lineage: UUID, request_key: UUID) -> bytes:
     return key_of(names_of(lineage, request_key))
 

@@ -52,11 +52,23 @@ class Amounts(NamedTuple):
     output: float = 0.0
 
     def plus(self, other: "Amounts", times: float = 1.0) -> "Amounts":
-        return Amounts(*(mine + times * more for mine, more in zip(self, other, strict=True)))
+        requests, tokens, read, written = self
+        return Amounts(
+            requests + times * other[0],
+            tokens + times * other[1],
+            read + times * other[2],
+            written + times * other[3],
+        )
 
     def towards(self, other: "Amounts", part: float) -> "Amounts":
         """These, moved by a part of the way to others."""
-        return Amounts(*(mine + part * (more - mine) for mine, more in zip(self, other, strict=True)))
+        requests, tokens, read, written = self
+        return Amounts(
+            requests + part * (other[0] - requests),
+            tokens + part * (other[1] - tokens),
+            read + part * (other[2] - read),
+            written + part * (other[3] - written),
+        )
 
     def times_to_hold(self, other: "Amounts") -> int:
         """How many times these it takes to come about to others; 1 at the least."""

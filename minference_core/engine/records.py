@@ -21,6 +21,7 @@ from uuid import UUID
 
 from minference_core import ids
 from minference_core.engine.asked import Sendable
+from minference_core.engine.glimpse import spelt
 from minference_core.engine.ledger import Takings
 from minference_core.engine.limits import Lane
 from minference_core.engine.transport import HttpReply
@@ -166,8 +167,8 @@ def body_text(body: bytes) -> str:
 
 
 def _name(request: Sendable, attempt: int) -> Record:
-    lineage, key = request.name
-    return {"lineage_id": str(lineage), "request_key": str(key), "attempt": attempt}
+    lineage, key = spelt(*request.name)
+    return {"lineage_id": lineage, "request_key": key, "attempt": attempt}
 
 
 def _result(

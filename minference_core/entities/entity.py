@@ -687,7 +687,9 @@ def _reference(value: object) -> Any:
     if type(value) in _JSON:
         return value
     match value:
-        case str() | int() | float():
+        case str():
+            return str.__str__(value)  # plain, where it is a member of an enum: written the same, and sooner
+        case int() | float():
             return value
         case Entity():
             return _id_text(value)

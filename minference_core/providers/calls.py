@@ -75,7 +75,7 @@ def arguments_from_text(text: object) -> Arguments:
         return {}, None
     try:
         value = _unwrapped(json_alone(text))
-        _check_writable(value)
+        _check_sendable(value)
     except ValueError as exc:
         return {"raw": text_or_none(text)}, f"the arguments are not JSON: {exc}"
     return _as_object(value), None
@@ -117,9 +117,14 @@ def _check_writable(value: object) -> None:
     Raises:
         ValueError: It cannot.
     """
+    check_depth(value)
+    ids.json_text(value).encode()
+    _check_sendable(value)
+
+
+def _check_sendable(value: object) -> None:
+    """The part of it that is not seen to where JSON is read from a text."""
     try:
-        check_depth(value)
-        ids.json_text(value).encode()
         orjson.dumps(value)
     except TypeError as exc:  # orjson's, for integers of more than 64 bits
         raise ValueError(str(exc)) from exc

@@ -1,6 +1,7 @@
 """What a provider's answer says of an account's limits, in its headers."""
 
 from collections.abc import Mapping
+from functools import lru_cache
 
 __all__ = ["COUNTS_WHAT_WAS_USED", "LEARNS_FROM_LATENCY", "limits_in"]
 
@@ -12,6 +13,7 @@ _NAMES: tuple[tuple[str, ...], ...] = (
     ("anthropic-ratelimit-input-tokens-limit",),
     ("anthropic-ratelimit-output-tokens-limit",),
 )
+_HEADERS = tuple(name for names in _NAMES for name in names)
 
 # Who counts what an answer really took once it is there. OpenAI counts `max_tokens` for good ("calculated as
 # the maximum of max_tokens and the estimated number of tokens", platform.openai.com/docs/guides/rate-limits);
@@ -29,7 +31,13 @@ def limits_in(headers: Mapping[str, str]) -> tuple[int | None, int | None, int |
     Args:
         headers: By lower-case name.
     """
-    found = tuple(next(filter(None, (_count(headers.get(name)) for name in names)), None) for names in _NAMES)
+    return _limits(*map(headers.get, _HEADERS))
+
+
+@lru_cache(maxsize=64)  # an account's answers all say the same
+def _limits(*said: str | None) -> tuple[int | None, int | None, int | None, int | None] | None:
+    values = dict(zip(_HEADERS, said, strict=True))
+    found = tuple(next(filter(None, (_count(values[name]) for name in names)), None) for names in _NAMES)
     return found if any(found) else None  # type: ignore[return-value]
 
 

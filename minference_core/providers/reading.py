@@ -64,7 +64,7 @@ def count(value: object, *fields: str) -> int | None:
         return None
     for field in fields:
         number = value.get(field)
-        if isinstance(number, int) and not isinstance(number, bool) and 0 <= number <= _MOST_TOKENS:
+        if type(number) is int and 0 <= number <= _MOST_TOKENS:  # a bool is none
             return number
     return None
 

@@ -32,6 +32,9 @@ __all__ = ["ConversationMaker", "read_conversations"]
 
 E = TypeVar("E", bound=Entity)
 
+# Rows usually have a few in common; where each has its own prompt, a partition's may not fit in memory.
+_MOST_SHARED = 256
+
 _LATER_COLUMNS = ("api", "use_cache")
 
 
@@ -182,6 +185,8 @@ class ConversationMaker:
         """The one entity of this content in the partition; its lineage follows from the content."""
         key = (kind, _spelt(fields))
         if key not in self._shared:
+            if len(self._shared) >= _MOST_SHARED:
+                self._shared.clear()
             lineage = self._lineage(kind.entity_kind, str(ids.hash_uuid(kind.entity_kind, dict(fields))))
             self._shared[key] = kind.cold(lineage_id=lineage, created_at=self._partition.instant, **fields)
         return self._shared[key]  # type: ignore[no-any-return]

@@ -3,7 +3,7 @@
 import json
 from functools import lru_cache
 from inspect import isclass
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import jsonschema_rs
 from pydantic import BaseModel, Field, JsonValue, field_validator
@@ -25,6 +25,11 @@ class StructuredTool(Entity):
         strict_schema: Ask the provider to keep the reply to the schema, where it can.
         post_validate_schema: Check the reply against the schema when it is there.
     """
+
+    __slots__ = ("__weakref__", "_compiled")
+
+    if TYPE_CHECKING:
+        _compiled: ClassVar[Any]  # its schema's validator once it was asked for; cold only
 
     entity_kind: ClassVar[str] = "StructuredTool"
 
@@ -82,11 +87,21 @@ class StructuredTool(Entity):
 
     def problem_with(self, value: object) -> str | None:
         """What is wrong with `value` under the schema, in the validator's words; None if nothing is."""
-        error = next(_validator(json.dumps(self.json_schema)).iter_errors(value), None)
+        error = next(self._compiled_schema().iter_errors(value), None)
         if error is None:
             return None
         where = "/".join(str(step) for step in error.instance_path)
         return f"{error.message} (at /{where})"
+
+    def _compiled_schema(self) -> Any:
+        """Looked up once for a version: its schema cannot change, and may be longer than the replies."""
+        if not self.is_cold:
+            return _validator(json.dumps(self.json_schema))
+        try:
+            return self._compiled
+        except AttributeError:
+            object.__setattr__(self, "_compiled", _validator(json.dumps(self.json_schema)))
+            return self._compiled
 
     def execute(self, input_data: dict[str, Any]) -> dict[str, Any]:
         """The object itself if it is valid or not to be checked, else `{"error": …}`."""
