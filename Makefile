@@ -1,5 +1,5 @@
 # The project's front door; `make help` lists what there is.
-.PHONY: help install run test check ui bench bench-memory bench-rivals
+.PHONY: help install run test check ui bench bench-memory bench-rivals bench-store
 PYTHON ?= python3.11
 BIN := .venv/bin
 
@@ -44,3 +44,6 @@ bench-memory: install  ## Memory at 200,000 and at 1,000,000 requests (half an h
 bench-rivals: install  ## The same work by other engines, each in its own environment
 	$(BIN)/python benchmarks/install_rivals.py
 	$(BIN)/python benchmarks/compare_rivals.py
+
+bench-store: install  ## A store of 100,000 and 1,000,000 thread versions: size, folding, questions (some minutes)
+	$(BIN)/python benchmarks/store_scale.py

@@ -26,8 +26,8 @@ __all__ = ["Database", "opened", "quoted"]
 # of 1.5, zstd is silently left out.
 _STORAGE_VERSION = "v1.5.0"
 _CONFIG: dict[str, str | bool | int | float | list[str]] = {
-    # Enough for a segment of the largest size, and little beside the run that folds it. By default DuckDB takes
-    # four fifths of the machine.
+    # Enough for a segment of the largest size, and little beside the run that folds it. By default DuckDB
+    # takes four fifths of the machine.
     "memory_limit": "512MB",
     # By default each few segments are worked into the file at once, which writes row groups that are not full
     # yet again and again: two fifths of the file were free blocks, and a third of the time went there.
