@@ -16,6 +16,7 @@ from uuid import UUID
 import click
 
 from minference_assets.budget_options import with_budget
+from minference_assets.export_command import export
 from minference_assets.requests_command import requests
 from minference_core.errors import ConfigError, MinferenceError
 
@@ -60,6 +61,7 @@ def cli() -> None:
 
 
 cli.add_command(requests)
+cli.add_command(export)
 
 
 def _selection(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -49,12 +49,24 @@ class ExportOrder:
     Attributes:
         format: One of `FORMATS`.
         reasoning: Whether what the models thought is in it; None wherever the format has a place for it.
+
+    Raises:
+        ConfigError: There is no such format, or it cannot have reasoning.
     """
 
     format: str
     selection: Selection
     reasoning: bool | None = None
     splits: Splits = NO_SPLITS
+
+    def __post_init__(self) -> None:
+        form = format_named(self.format)
+        if self.reasoning and not form.has_reasoning:
+            raise ConfigError(f"the format {self.format} has no place for reasoning: leave it out")
+
+    @property
+    def has_reasoning(self) -> bool:
+        return format_named(self.format).has_reasoning if self.reasoning is None else self.reasoning
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,15 +105,13 @@ def export(store: Path, order: ExportOrder, target: Path, *, may_be_empty: bool 
         DiskError: The files cannot be written; older ones there stay as they are.
     """
     form = format_named(order.format)
-    if order.reasoning and not form.has_reasoning:
-        raise ConfigError(f"the format {order.format} has no place for reasoning: leave it out")
-    reasoning = form.has_reasoning if order.reasoning is None else order.reasoning
+    _check_ending(target, order.format, form)
     with _reading(store, target) as connection:
         choose(connection, order.selection, order.splits)
         reasons = left_out(connection)
         selected = asdict(order.selection) | {"partitions": [*order.selection.partitions]}
         written = _Written(
-            order.format, form, reasoning, order.splits, Selected(**selected), Counter(reasons)
+            order.format, form, order.has_reasoning, order.splits, Selected(**selected), Counter(reasons)
         )
         return written.to(target, connection, may_be_empty=may_be_empty)
 
@@ -123,6 +133,7 @@ def export_again(store: Path, manifest_file: Path, target: Path | None = None) -
     form, splits = format_named(before.format), Splits(before.splits)
     name = manifest_file.name.removesuffix(".manifest.json")
     target = target or manifest_file.with_name(f"{name}{form.suffix}")
+    _check_ending(target, before.format, form)
     with _reading(store, target) as connection:
         choose_again(connection, manifest_file.with_name(before.versions.file), splits)
         reasons = Counter(before.left_out)
@@ -131,6 +142,11 @@ def export_again(store: Path, manifest_file: Path, target: Path | None = None) -
     now = {entry.split: entry.sha256 for entry in report.manifest.files}
     changed = tuple(entry.file for entry in before.files if now.get(entry.split) != entry.sha256)
     return ExportReport(report.manifest, report.places, report.preview, changed)
+
+
+def _check_ending(target: Path, name: str, form: Format) -> None:
+    if target.suffix != form.suffix:
+        raise ConfigError(f"{target.name}: a file of the format {name} ends in {form.suffix}")
 
 
 @contextmanager

@@ -213,8 +213,15 @@ def _first_words(error: duckdb.Error) -> str:
 
 
 def _check_there_is(connection: duckdb.DuckDBPyConnection, dataset: str, partitions: tuple[str, ...]) -> None:
+    # A partition that was made and has no conversation, since all its rows are invalid, is there too.
     found = connection.execute(
-        "select distinct partition_key from thread_version where dataset = $1 order by all", [dataset]
+        """
+        select partition_key from thread_version where dataset = $1
+        union
+        select partition_key from materialization where dataset = $1
+        order by all
+        """,
+        [dataset],
     ).fetchall()
     if not found:
         there = connection.execute(
