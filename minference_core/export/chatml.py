@@ -40,9 +40,9 @@ For each function call, return a json object with function name and arguments wi
 
 
 def chatml_row(conversation: Conversation, *, reasoning: bool) -> JsonObject:
-    """A list of messages; `tools` is JSON text or null in every line, so that all have the same columns."""
+    """A list of messages; `tools` is JSON text in every line, a column of one type to whoever infers it."""
     messages = [_message(one, reasoning=reasoning) for one in with_system_prompt(conversation)]
-    return {"messages": messages, "tools": conversation.tools}
+    return {"messages": messages, "tools": conversation.tools or "[]"}
 
 
 def _message(said: Said, *, reasoning: bool) -> JsonObject:

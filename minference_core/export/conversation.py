@@ -19,7 +19,6 @@ INVALID = frozenset(
 class Unfit(StrEnum):
     """Why a format has no row for a conversation; the value is counted in the manifest."""
 
-    EMPTY = "empty"  # nothing was said
     NO_REPLY = "no_reply"  # there is nothing in it to learn from
     CHATML_MARKS = (
         "chatml_marks"  # somebody says <|im_start|> or <|im_end|>, which would end the message there

@@ -221,9 +221,7 @@ class _Written:
                 self._add(conversation, outputs[conversation.split], versions)
 
     def _add(self, conversation: Conversation, output: Rows, versions: Rows) -> None:
-        row: Mapping[str, Any] | Unfit = Unfit.EMPTY
-        if conversation.messages:
-            row = self.form.row(conversation, reasoning=self.reasoning)
+        row = self.form.row(conversation, reasoning=self.reasoning)
         if isinstance(row, Unfit):
             self.left_out[row] += 1
             return
@@ -253,8 +251,8 @@ def _glimpse(conversation: Conversation) -> dict[str, Any]:
         "thread_key": conversation.thread_key,
         "sample": conversation.sample,
         "messages": len(said),
-        "begins": said[0].content if said else "",
-        "ends": said[-1].content if said else "",
+        "begins": said[0].content,
+        "ends": said[-1].content,
     }
 
 

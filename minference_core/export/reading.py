@@ -26,14 +26,13 @@ def conversations(connection: duckdb.DuckDBPyConnection) -> Iterator[Conversatio
     head, said, tokens = None, list[Said](), 0
     for batch in reader or ():
         # By column: twice as fast as rows with names.
-        for _, _, begins, *message, n_tokens in zip(*(c.to_pylist() for c in batch.columns), strict=True):
-            if begins is None:
-                said.append(_said(*message))
-                tokens += n_tokens or 0
-                continue
-            if head is not None:
-                yield _conversation(head, said, tokens, tools)
-            head, said, tokens = begins, [], 0
+        for _, begins, *message, n_tokens in zip(*(c.to_pylist() for c in batch.columns), strict=True):
+            if begins is not None:
+                if head is not None:
+                    yield _conversation(head, said, tokens, tools)
+                head, said, tokens = json.loads(begins), list[Said](), 0
+            said.append(_said(*message))
+            tokens += n_tokens or 0
     if head is not None:
         yield _conversation(head, said, tokens, tools)
 

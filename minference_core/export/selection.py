@@ -94,6 +94,12 @@ def choose(connection: duckdb.DuckDBPyConnection, selection: Selection, splits: 
     connection.execute(statement("mention"))
     if selection.finished:
         connection.execute(statement("unfinished"))
+    connection.execute(
+        """
+        update candidate set reason = 'empty'
+        where reason is null and place not in (select place from mention)
+        """
+    )
     if selection.valid:
         connection.execute(statement("invalid"), {"invalid": sorted(INVALID)})
 

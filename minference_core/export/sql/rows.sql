@@ -1,8 +1,8 @@
--- Each chosen conversation as one row with `head`, followed by one row for each of its messages.
+-- The messages of each chosen conversation in order, what is true of all of it with the first. That is JSON, and there
+-- is no union, as DuckDB sorts neither lists nor what comes from two places on disk: all of it had to fit into memory.
 select
-    candidate.place,
-    0 as pos,
-    {
+    mention.place,
+    case when mention.pos = 1 then to_json({
         'thread_id': candidate.thread_id::varchar,
         'lineage_id': candidate.lineage_id::varchar,
         'split': candidate.split,
@@ -23,35 +23,18 @@ select
                 else candidate.tool_ids
             end as varchar[]
         )
-    } as head,
-    null as role,
-    null as content,
-    null as reasoning,
-    null as tool_name,
-    null as tool_call_id,
-    null as tool_call,
-    null as extra,
-    null as n_tokens
-from candidate
-inner join llm_config_version as config on config.id = candidate.llm_config_id
-left join system_prompt_version as prompt on prompt.id = candidate.system_prompt_id
-where candidate.reason is null
-
-union all
-
-select
-    mention.place,
-    mention.pos,
-    null,
+    })::varchar end as head,
     said.role,
     said.content,
     said.reasoning,
     said.tool_name,
     said.tool_call_id,
-    said.tool_call::varchar,
-    said.extra::varchar,
+    said.tool_call::varchar as tool_call,
+    said.extra::varchar as extra,
     said.n_tokens
 from mention
 inner join candidate on candidate.place = mention.place and candidate.reason is null
 inner join message_version as said on said.id = mention.message_id
-order by place, pos
+inner join llm_config_version as config on config.id = candidate.llm_config_id
+left join system_prompt_version as prompt on prompt.id = candidate.system_prompt_id and mention.pos = 1
+order by mention.place, mention.pos

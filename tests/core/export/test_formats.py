@@ -127,8 +127,8 @@ def test_chatml_is_a_list_of_messages_with_reasoning_beside_the_words() -> None:
         "tools": json.dumps([LOOK_UP]),
     }
     assert "reasoning_content" not in json.dumps(row("chatml", CALLS, reasoning=False))
-    assert row("chatml", PLAIN) == {"messages": [user("Hi."), assistant("Hello.")], "tools": None}
-    assert row("chatml", UNANSWERED) == {"messages": [user("Hello?")], "tools": None}
+    assert row("chatml", PLAIN) == {"messages": [user("Hi."), assistant("Hello.")], "tools": "[]"}
+    assert row("chatml", UNANSWERED) == {"messages": [user("Hello?")], "tools": "[]"}
 
 
 def test_chatml_text_is_what_a_model_reads() -> None:
