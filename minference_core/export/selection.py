@@ -21,7 +21,7 @@ __all__ = ["Selection", "choose", "choose_again", "left_out", "statement"]
 
 _COLUMNS = (
     "lineage_id, dataset, partition_key, thread_key, sample, generation, meta, system_prompt_id, "
-    "llm_config_id, tool_ids, forced_output_id, workflow_step, new_message"
+    "llm_config_id, tool_ids, forced_output_id, workflow_step, new_message, message_ids is null as is_long"
 )
 _ORDER = "dataset nulls first, partition_key, thread_key, sample, thread_id"
 
@@ -37,7 +37,25 @@ _BY_ID = """
         group by thread_id
     ) as head on head.thread_id = asked.thread_id
 """
-_CURRENT = "select * rename (id as thread_id) from thread_current"
+_MEANT = """
+    ($dataset::varchar is null or dataset = $dataset)
+    and ($partitions::varchar[] is null or list_contains($partitions, partition_key))
+"""
+# As the view thread_current has it, for these conversations only: it looks at the heads of all there are.
+_CURRENT = f"""
+    select thread.* rename (id as thread_id), head.error_class
+    from thread_version as thread
+    inner join (
+        select unnest(arg_max(
+            {{'thread_id': thread_id, 'error_class': error_class}}, (sequence, moved_at, mat_id, thread_id)
+        ))
+        from thread_head
+        where lineage_id in (
+            select lineage_id from thread_version where {_MEANT}
+        )
+        group by lineage_id
+    ) as head on thread.id = head.thread_id
+"""  # noqa: S608 (ours)
 _AGAIN = """
     select thread.* rename (id as thread_id), asked.error_class
     from asked
@@ -91,7 +109,7 @@ def choose(connection: duckdb.DuckDBPyConnection, selection: Selection, splits: 
         connection.execute(
             "update candidate set reason = error_class where reason is null and error_class is not null"
         )
-    connection.execute(statement("mention"))
+    _list_messages(connection)
     if selection.finished:
         connection.execute(statement("unfinished"))
     connection.execute(
@@ -121,7 +139,7 @@ def choose_again(connection: duckdb.DuckDBPyConnection, versions: Path, splits: 
     if missing := len(connection.execute(_UNKNOWN).fetchall()):
         raise ExportError(f"{missing} versions of {versions} are not in this store: was it another one?")
     _make_candidates(connection, _AGAIN, Selection(), splits)
-    connection.execute(statement("mention"))
+    _list_messages(connection)
 
 
 def left_out(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
@@ -149,10 +167,6 @@ _UNKNOWN = """
 def _make_candidates(
     connection: duckdb.DuckDBPyConnection, source: str, selection: Selection, splits: Splits
 ) -> None:
-    meant = {"dataset": selection.dataset, "partitions": [*selection.partitions] or None}
-    conditions = [f"{column} = ${column}" for column in ("dataset",) if meant[column] is not None]
-    if meant["partitions"] is not None:
-        conditions.append("list_contains($partitions, partition_key)")
     # All of it is ours: what users give are parameters.
     connection.execute(
         f"""
@@ -161,7 +175,7 @@ def _make_candidates(
         meant as (
             select thread_id, {_COLUMNS}, error_class, {splits.sql("lineage_id")} as split
             from given
-            where {" and ".join(conditions) or "true"}
+            where {_MEANT}
         )
         select
             row_number() over (order by split nulls last, {_ORDER}) as place,
@@ -169,8 +183,15 @@ def _make_candidates(
             case when split is null then 'no_split' end as reason
         from meant
         """,  # noqa: S608
-        {name: value for name, value in meant.items() if value is not None},
+        {"dataset": selection.dataset, "partitions": [*selection.partitions] or None},
     )
+
+
+def _list_messages(connection: duckdb.DuckDBPyConnection) -> None:
+    connection.execute(statement("mention"))
+    # Apart, since a recursion takes longer than all the rest, though it may find nothing to do.
+    if connection.execute("select 1 from candidate where reason is null and is_long limit 1").fetchall():
+        connection.execute(statement("long"))
 
 
 def _ask(connection: duckdb.DuckDBPyConnection, sql: str) -> None:

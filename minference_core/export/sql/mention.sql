@@ -1,30 +1,9 @@
--- The messages of every candidate that may be in the export, in order, as the view thread_message resolves them.
+-- The messages of every candidate that may be in the export, in order; those of long versions come after (long.sql).
 create temp table mention as
-with recursive resolved as (
-    select
-        candidate.place,
-        thread.parent_id,
-        case when thread.message_ids is null then thread.keep_n else 0 end as keep_n,
-        coalesce(thread.message_ids, thread.new_message_ids) as ids
+select place, unnest(range(1, len(ids) + 1))::integer as pos, unnest(ids) as message_id
+from (
+    select candidate.place, thread.message_ids as ids
     from candidate
     inner join thread_version as thread on thread.id = candidate.thread_id
-    where candidate.reason is null
-
-    union all
-
-    select
-        child.place,
-        parent.parent_id,
-        case when parent.message_ids is null then least(child.keep_n, parent.keep_n) else 0 end,
-        coalesce(
-            parent.message_ids[1:child.keep_n],
-            parent.new_message_ids[1:greatest(child.keep_n - parent.keep_n, 0)]
-        ) || child.ids
-    from resolved as child
-    inner join thread_version as parent on parent.id = child.parent_id
-    where child.keep_n > 0
+    where candidate.reason is null and not candidate.is_long
 )
-
-select place, unnest(range(1, len(ids) + 1))::integer as pos, unnest(ids) as message_id
-from resolved
-where keep_n = 0
