@@ -16,6 +16,7 @@ from uuid import UUID
 import click
 
 from minference_assets.budget_options import with_budget
+from minference_assets.export_command import export
 from minference_assets.fork_command import fork
 from minference_assets.requests_command import requests
 from minference_core.errors import ConfigError, MinferenceError
@@ -62,6 +63,7 @@ def cli() -> None:
 
 cli.add_command(fork)
 cli.add_command(requests)
+cli.add_command(export)
 
 
 def _selection(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -10,9 +10,10 @@ import pyarrow as pa
 from minference_core.conversations import REQUESTS as REQUEST_COLUMNS
 from minference_core.engine import EXCHANGES
 from minference_core.export import TRANSCRIPTS as TRANSCRIPT_COLUMNS
+from minference_core.export import format_named
 from minference_core.store import SCHEMAS
 
-__all__ = ["ENTITY_VERSIONS", "REQUESTS", "RESPONSES", "THREAD_SPECS", "TRANSCRIPTS"]
+__all__ = ["ENTITY_VERSIONS", "REQUESTS", "RESPONSES", "THREAD_SPECS", "TRANSCRIPTS", "exported"]
 
 # What a name means is the same in every table that has it.
 _MEANINGS: Mapping[str, str] = {
@@ -121,6 +122,16 @@ _MEANINGS: Mapping[str, str] = {
     "workflow_step": "Which tool of a workflow comes next.",
 }
 
+# What it means in an export, where that is something else, or where it is nowhere else.
+_IN_EXPORTS: Mapping[str, str] = {
+    "conversations": "Who says what, in turns.",
+    "id": "The version of the thread.",
+    "images": "The pictures, in order: addresses and data URIs.",
+    "parallel_tool_calls": "Whether a reply may call several tools at once; missing where none does.",
+    "text": "The whole conversation with ChatML's marks.",
+    "tools": "What the model was offered, in OpenAI's form.",
+}
+
 _CALL = pa.struct([("id", pa.string()), ("name", pa.string()), ("arguments", pa.string())])
 _MESSAGE = pa.struct(
     [
@@ -161,7 +172,7 @@ _SPEC_COLUMNS = pa.schema(
 )
 
 
-def _metadata(schema: pa.Schema) -> dict[str, dg.TableSchema]:
+def _metadata(schema: pa.Schema, meanings: Mapping[str, str] = _MEANINGS) -> dict[str, dg.TableSchema]:
     """Definition-level metadata: shown under "Columns" before anything was ever materialized."""
     return {
         "dagster/column_schema": dg.TableSchema(
@@ -169,13 +180,18 @@ def _metadata(schema: pa.Schema) -> dict[str, dg.TableSchema]:
                 dg.TableColumn(
                     field.name,
                     str(field.type),
-                    description=_MEANINGS[field.name],
+                    description=meanings[field.name],
                     constraints=dg.TableColumnConstraints(nullable=field.nullable),
                 )
                 for field in schema
             ]
         )
     }
+
+
+def exported(form: str) -> dict[str, dg.TableSchema]:
+    """The columns of an export, or the keys of its lines."""
+    return _metadata(format_named(form).columns, {**_MEANINGS, **_IN_EXPORTS})
 
 
 THREAD_SPECS = _metadata(_SPEC_COLUMNS)

@@ -9,6 +9,7 @@ import dagster as dg
 
 from minference_core.conversations import Scope
 from minference_core.engine import Caps, LaneLimits
+from minference_core.export import ExportOrder
 from minference_core.specs import SpecDefaults
 
 __all__ = ["Dataset", "checked_name"]
@@ -43,6 +44,7 @@ class Dataset:
     allow_unknown_price: bool = False  # whether a budget may be held although some of it has no price
     transcripts: bool = True
     reuse: Scope = Scope.PARTITION
+    exports: Mapping[str, ExportOrder] = field(default_factory=dict)  # by the names of their assets
 
     def key(self, asset: str) -> dg.AssetKey:
         return dg.AssetKey([self.name, asset])

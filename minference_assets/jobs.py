@@ -18,7 +18,7 @@ ASSETS = (*PLAN_ASSETS, "responses", "entity_versions", "transcripts")
 
 
 def whole_job(dataset: Dataset) -> "UnresolvedAssetJobDefinition":
-    names = ASSETS if dataset.transcripts else ASSETS[:-1]
+    names = (*(ASSETS if dataset.transcripts else ASSETS[:-1]), *dataset.exports)
     return dg.define_asset_job(
         dataset.name,
         selection=[dataset.key(name) for name in names],

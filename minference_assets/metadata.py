@@ -15,7 +15,7 @@ import dagster as dg
 from minference_assets import chart
 from minference_core.conversations import Plan, RetryReport
 from minference_core.engine import Progress, RunReport, Timeline, limit_share
-from minference_core.export import TranscriptReport
+from minference_core.export import ExportReport, TranscriptReport
 from minference_core.lineage import VersionReport
 from minference_core.specs import SpecReport
 from minference_core.store import FoldReport
@@ -26,6 +26,7 @@ __all__ = [
     "classes",
     "dollars",
     "duration",
+    "export_metadata",
     "percent",
     "plan_cost",
     "plan_metadata",
@@ -247,6 +248,25 @@ def transcripts_metadata(report: TranscriptReport) -> Metadata:
         "complete": report.complete,
         "files": dg.MetadataValue.json([str(file) for file in report.files]),
     }
+
+
+def export_metadata(report: ExportReport) -> Metadata:
+    made = report.manifest
+    return _present(
+        {
+            "dagster/partition_row_count": made.conversations,
+            "messages": made.messages,
+            "reply_tokens": made.reply_tokens,
+            "left_out": sum(made.left_out.values()),
+            "left_out_by_reason": table(
+                {"reason": why, "conversations": count} for why, count in made.left_out.items()
+            ),
+            "preview": table(report.preview),
+            "files": dg.MetadataValue.json([str(file) for file in report.files]),
+            "path": dg.MetadataValue.path(report.files[0]),
+            "manifest": dg.MetadataValue.path(report.places.manifest),
+        }
+    )
 
 
 def _plan_markdown(plan: Plan) -> str:

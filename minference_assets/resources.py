@@ -72,6 +72,9 @@ class Lake(dg.ConfigurableResource):
     def transcripts(self, dataset: str) -> Path:
         return self.folder / "transcripts" / dataset
 
+    def exports(self, dataset: str) -> Path:
+        return self.folder / "exports" / dataset
+
     @property
     def inbox(self) -> Path:
         return self.folder / "inbox"

@@ -19,6 +19,7 @@ Every exception this library raises on purpose.
     +-- PlanOutdated          the specs changed after the plan was made
     +-- NotMadeYet            a step is asked for what an earlier one has not made
     +-- StoreError            the store's files are not what they should be
+    +-- ExportError           nothing is left of an export, or its versions are not in the store
     +-- ImmutableVersion      a version was to be changed: versions never change
     +-- ToolError             a tool, or a function to be one, cannot be used as asked
         +-- ToolNotOptedIn    this process was never told to run that function, or that version of it
@@ -146,6 +147,10 @@ class NotMadeYet(MinferenceError):
 
 class StoreError(MinferenceError):
     """The store's files are not what they should be."""
+
+
+class ExportError(MinferenceError):
+    """An export cannot be made as it was asked for. Older files in its place stay as they are."""
 
 
 class ImmutableVersion(MinferenceError, TypeError):

@@ -5,6 +5,7 @@ The file is all there is to a dataset. Its folder's name is the dataset's name; 
 here is an error.
 """
 
+import re
 from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
@@ -14,18 +15,26 @@ import dagster as dg
 from pydantic import Field, field_validator, model_validator
 
 from minference_assets import jobs, partitions
-from minference_assets.assets import entity_versions, requests, responses, thread_specs, transcripts
+from minference_assets.assets import (
+    entity_versions,
+    exports,
+    requests,
+    responses,
+    thread_specs,
+    transcripts,
+)
 from minference_assets.dataset import Dataset, checked_name
 from minference_assets.schedules import daily_schedule
 from minference_assets.sensors import new_folder_sensor
 from minference_core.conversations import Scope
 from minference_core.engine import Caps, LaneLimits
 from minference_core.errors import ConfigError
+from minference_core.export import ExportOrder, Selection, Splits
 from minference_core.providers import PROVIDERS
 from minference_core.specs import SpecDefaults, tools_of
 from minference_core.threads import OwnPrice
 
-__all__ = ["ConversationDataset", "DatasetPartitions", "DatasetSchedule"]
+__all__ = ["ConversationDataset", "DatasetExport", "DatasetPartitions", "DatasetSchedule"]
 
 
 class DatasetPartitions(dg.Model, dg.Resolvable):
@@ -41,12 +50,29 @@ class DatasetSchedule(dg.Model, dg.Resolvable):
     hour: Annotated[int, Field(ge=0, le=23, description="UTC; the day before is run.")]
 
 
+class DatasetExport(dg.Model, dg.Resolvable):
+    """Conversations in a form that another tool trains on, made with every run."""
+
+    format: Annotated[str, Field(description="chatml, chatml-text, sharegpt, openai or parquet.")]
+    name: Annotated[str, Field(description="Of the asset, after export_; the format if not said.")] = ""
+    finished: Annotated[bool, Field(description="Only conversations that came to their end.")] = True
+    valid: Annotated[bool, Field(description="None with a reply that was no use on the way.")] = False
+    where: Annotated[
+        str | None, Field(description="A condition over the columns of the view transcripts.")
+    ] = None
+    reasoning: Annotated[bool | None, Field(description="What the models thought.")] = None
+    split: Annotated[
+        dict[str, float], Field(default_factory=dict, description="Shares: {train: 0.9, test: 0.1}.")
+    ]
+
+
 class ConversationDataset(dg.Component, dg.Model, dg.Resolvable):
     """
     A dataset of conversations to hold with language models.
 
-    Becomes the assets thread_specs, requests, responses, entity_versions and transcripts in a group of the
-    dataset's name, a job that makes them, a job that only plans, and a schedule or a sensor.
+    Becomes the assets thread_specs, requests, responses, entity_versions and transcripts, and one for each
+    export, in a group of the dataset's name, a job that makes them, a job that only plans, and a schedule or
+    a sensor.
     """
 
     description: Annotated[str, Field(description="What these conversations are for.")]
@@ -101,6 +127,10 @@ class ConversationDataset(dg.Component, dg.Model, dg.Resolvable):
     ] = "partition"
     schedule: DatasetSchedule | None = None
     transcripts: Annotated[bool, Field(description="Export whole conversations too.")] = True
+    exports: Annotated[
+        list[DatasetExport],
+        Field(default_factory=list, description="Files to train on: an asset export_<name> each."),
+    ]
 
     # Said here, not in the model of the part: Dagster wraps an error from there in its own traceback.
     @field_validator("partitions")
@@ -167,6 +197,15 @@ class ConversationDataset(dg.Component, dg.Model, dg.Resolvable):
             OwnPrice.model_validate(price)
         return value
 
+    @field_validator("exports")
+    @classmethod
+    def _exports_are_known(cls, value: list[DatasetExport]) -> list[DatasetExport]:
+        try:
+            _orders("", value)
+        except ConfigError as exc:
+            raise ValueError(str(exc)) from exc
+        return value
+
     def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
         return self.defs_of(context.path.name)
 
@@ -177,7 +216,10 @@ class ConversationDataset(dg.Component, dg.Model, dg.Resolvable):
         if dataset.transcripts:
             builders.append(transcripts)
         return dg.Definitions(
-            assets=[builder.build(dataset) for builder in builders],
+            assets=[
+                *(builder.build(dataset) for builder in builders),
+                *(exports.build(dataset, asset, order) for asset, order in dataset.exports.items()),
+            ],
             jobs=[jobs.whole_job(dataset), jobs.plan_job(dataset)],
             schedules=self._schedules(dataset),
             sensors=self._sensors(dataset),
@@ -205,6 +247,7 @@ class ConversationDataset(dg.Component, dg.Model, dg.Resolvable):
             allow_unknown_price=self.allow_unknown_price,
             transcripts=self.transcripts,
             reuse=Scope(self.reuse),
+            exports=_orders(name, self.exports),
         )
 
     def _partitions(self, name: str) -> dg.PartitionsDefinition:
@@ -221,6 +264,27 @@ class ConversationDataset(dg.Component, dg.Model, dg.Resolvable):
         if not isinstance(dataset.partitions, dg.DynamicPartitionsDefinition):
             return []
         return [new_folder_sensor(dataset, dataset.partitions)]
+
+
+def _orders(dataset: str, given: list[DatasetExport]) -> dict[str, ExportOrder]:
+    """
+    What each export's asset is to export.
+
+    Raises:
+        ConfigError: One of them cannot be, or two have the same name.
+    """
+    orders: dict[str, ExportOrder] = {}
+    for one in given:
+        name = f"export_{one.name or one.format.replace('-', '_')}"
+        if not re.fullmatch(r"[a-z0-9_]+", name):
+            raise ConfigError(f"{one.name}: an export's name is small letters, digits and _")
+        if name in orders:
+            raise ConfigError(f"two exports are named {name}: give one another name")
+        selection = Selection(dataset=dataset, finished=one.finished, valid=one.valid, where=one.where)
+        orders[name] = ExportOrder(
+            format=one.format, selection=selection, reasoning=one.reasoning, splits=Splits(one.split)
+        )
+    return orders
 
 
 def _exact(amounts: Mapping[str, Mapping[str, float]]) -> dict[str, dict[str, str]]:
