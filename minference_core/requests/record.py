@@ -38,7 +38,7 @@ class ExchangeRecord:
         self._table: pa.Table = table
         runs = pc.run_end_encode(table.column("lineage_id").combine_chunks())
         ends = runs.run_ends.to_pylist()
-        starts = [0, *ends[:-1]]
+        starts = [0, *ends][:-1]
         self._spans = {
             lineage: (start, end - start)
             for lineage, start, end in zip(runs.values.to_pylist(), starts, ends, strict=True)

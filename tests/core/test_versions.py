@@ -54,6 +54,19 @@ def test_making_a_partition_again_adds_nothing(answered: Pipeline) -> None:
     assert (fold.segments, fold.already, dict(fold.added), fold.published) == (0, 1, {}, False)
 
 
+def test_a_partition_of_nothing_but_bad_rows_has_no_versions_and_is_no_failure(
+    pipeline: Make, simulator: Start
+) -> None:
+    made = pipeline([{"thread_key": "t0", "prompt": "Hi", "max_tokens": 0}], url=simulator())
+    made.run()
+
+    report = made.versions()
+    made.store.fold()
+
+    assert (report.threads, report.exchanges) == (0, 0)
+    assert query(made, "select partition_key, n_threads from materialization") == [(made.day, 0)]
+
+
 def test_an_unanswered_thread_has_the_version_it_was_given_as(pipeline: Make, simulator: Start) -> None:
     made = pipeline(
         [*specs(2), {"thread_key": "gone", "prompt": "x", "model": "no-such-model"}], url=simulator()
