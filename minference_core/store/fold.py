@@ -5,8 +5,13 @@ One process folds at a time; one that finds the lock taken leaves its segments t
 at the inbox again after letting go of the lock. A segment is deleted only once the published file has it,
 and one that is recorded is not taken in twice: so a crash at any moment loses nothing, and what a reader
 finds neither in the inbox nor, afterwards, in the published file was never saved.
+
+Publishing copies the whole file, so it is done once for all that came while others were taken in: who waits
+for the lock then finds its segments published. Whoever promised nothing, a program that only saves, lets what
+it saved wait while the last publishing is recent (`Store.fold_unless_recent`).
 """
 
+import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
@@ -18,10 +23,17 @@ from filelock import FileLock, Timeout
 
 from minference_core.errors import DiskError, StoreError
 from minference_core.store.database import Database, opened
+from minference_core.store.place import Place
 from minference_core.store.publish import publish
 from minference_core.store.segments import discard, read_segment, reject, sweep, waiting
 
 __all__ = ["FoldReport", "Store"]
+
+# How long the inbox is looked at again before what was found is published.
+_GATHER_S = 2.0
+# Who need not publish does not spend more than this part of the time on it.
+_PUBLISHING_SHARE = 0.1
+_PUBLISHED_RECENTLY_S = 1.0
 
 _STAYS = "What was not taken in waits in the inbox, for the next run that folds"
 
@@ -61,17 +73,13 @@ class Store:
             data: The folder with `inbox/`, `.store/` and `minference.duckdb`.
             definitions: `create or replace` statements of the views and macros that the file is to have.
         """
-        self._inbox = data / "inbox"
-        self._private = data / ".store" / "store.duckdb"
-        self._lock = data / ".store" / "fold.lock"
-        self._mark = data / ".store" / "published"
-        self._published = data / "minference.duckdb"
+        self._place = Place(data)
         self._definitions = tuple(definitions)
 
     @property
     def published(self) -> Path:
         """The file that users open; there after the first fold."""
-        return self._published
+        return self._place.published
 
     def fold(self, wait_s: float = 0.0) -> FoldReport:
         """
@@ -90,15 +98,35 @@ class Store:
         try:
             return self._fold(wait_s)
         except OSError as error:
-            raise DiskError(self._private.parent, error, _STAYS) from error
+            raise DiskError(self._place.private.parent, error, _STAYS) from error
         except duckdb.OperationalError as error:
-            raise StoreError(f"{self._private} cannot be written: {error}. {_STAYS}") from error
+            raise StoreError(f"{self._place.private} cannot be written: {error}. {_STAYS}") from error
+
+    def fold_unless_recent(self) -> None:
+        """
+        As `fold` without waiting, but only if it is a while since the last publishing.
+
+        Raises:
+            StoreError: As `fold`.
+            DiskError: As `fold`.
+        """
+        if self._publishing_is_due():
+            self.fold()
+
+    def _publishing_is_due(self) -> bool:
+        try:
+            _, _, took_s = self._place.mark.read_text().partition("\n")
+            age_s = time.time() - self._place.mark.stat().st_mtime
+        except FileNotFoundError:
+            return True
+        rest_s = float(took_s or 0) / _PUBLISHING_SHARE
+        return not 0 <= age_s < max(_PUBLISHED_RECENTLY_S, rest_s)  # below 0: the clock was set back
 
     def _fold(self, wait_s: float) -> FoldReport:
         tally = _Tally()
         busy = not self._fold_once(tally, wait_s)
         # A process that found the lock taken has left its segments to us, perhaps after we had looked.
-        while not busy and waiting(self._inbox) and self._fold_once(tally, 0.0):
+        while not busy and waiting(self._place.inbox) and self._fold_once(tally, 0.0):
             pass
         if tally.rejected:
             raise StoreError(
@@ -119,35 +147,51 @@ class Store:
         Raises:
             StoreError: As `fold`, or the other process is not done by then.
         """
-        lost = self._private.exists() and not self._published.exists()
-        if (lost or waiting(self._inbox)) and self.fold(wait_s).busy:
+        lost = self._place.private.exists() and not self._place.published.exists()
+        if (lost or waiting(self._place.inbox)) and self.fold(wait_s).busy:
             raise StoreError(
-                f"another process has been writing {self._private} for {wait_s:.0f} s, "
-                f"and what waits in {self._inbox} cannot be read before it is done: try again"
+                f"another process has been writing {self._place.private} for {wait_s:.0f} s, "
+                f"and what waits in {self._place.inbox} cannot be read before it is done: try again"
             )
 
     def _fold_once(self, tally: _Tally, wait_s: float) -> bool:
-        with _held(self._lock, wait_s) as held:
+        with _held(self._place.lock, wait_s) as held:
             if not held:
                 return False
-            sweep(self._inbox)
-            with opened(self._private) as database:
+            sweep(self._place.inbox)
+            with opened(self._place.private) as database:
                 database.define(self._definitions)
-                taken = [folder for folder in waiting(self._inbox) if _take(database, folder, tally)]
+                taken = self._take_all(database, tally)
                 state = database.state()
             self._publish(state, tally)
             for folder in taken:
                 discard(folder)
         return True
 
+    def _take_all(self, database: Database, tally: _Tally) -> list[Path]:
+        """What waits, and for a while what comes meanwhile: it is published together."""
+        taken: dict[str, Path] = {}
+        until = time.monotonic() + _GATHER_S
+        while new := [folder for folder in waiting(self._place.inbox) if folder.name not in taken]:
+            taken |= {folder.name: folder for folder in new if _take(database, folder, tally)}
+            if time.monotonic() > until:
+                break
+        return list(taken.values())
+
     def _publish(self, state: str, tally: _Tally) -> None:
         # What is published is noted beside it: the published file itself may be open elsewhere, for
         # writing too, and DuckDB would then refuse to open it here.
-        if self._published.exists() and self._mark.exists() and self._mark.read_text() == state:
+        place = self._place
+        if place.published.exists() and place.mark.exists() and _first_line(place.mark) == state:
             return
-        publish(self._private, self._published)
-        self._mark.write_text(state)
+        began = time.monotonic()
+        publish(place.private, place.published)
+        place.mark.write_text(f"{state}\n{time.monotonic() - began:.3f}")
         tally.published = True
+
+
+def _first_line(path: Path) -> str:
+    return path.read_text().partition("\n")[0]
 
 
 def _take(database: Database, folder: Path, tally: _Tally) -> bool:

@@ -6,10 +6,9 @@ new, and a session that is open keeps the one it opened.
 """
 
 import os
-import shutil
 from pathlib import Path
 
-from minference_core.store.files import fsync
+from minference_core.store.files import copy, fsync
 
 __all__ = ["publish"]
 
@@ -23,7 +22,7 @@ def publish(private: Path, published: Path) -> None:
     for leftover in published.parent.glob(f".{published.name}.*.tmp"):
         leftover.unlink()
     aside = published.with_name(f".{published.name}.{os.getpid()}.tmp")
-    shutil.copyfile(private, aside)
+    copy(private, aside)
     fsync(aside)
     # The log of a session that writes in the published file is of the file that goes now: DuckDB would
     # refuse to open the new one beside it. Removed first, so that no reader meets the two together.
