@@ -11,6 +11,7 @@ for the lock then finds its segments published. Whoever promised nothing, a prog
 it saved wait while the last publishing is recent (`Store.fold_unless_recent`).
 """
 
+import logging
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,12 +23,15 @@ import duckdb
 from filelock import FileLock, Timeout
 
 from minference_core.errors import DiskError, StoreError
+from minference_core.store.anew import Anew, anew, clear, put_in_place
 from minference_core.store.database import Database, opened
 from minference_core.store.place import Place
-from minference_core.store.publish import publish
+from minference_core.store.publish import publish, published_state
 from minference_core.store.segments import discard, read_segment, reject, sweep, waiting
 
 __all__ = ["FoldReport", "Store"]
+
+log = logging.getLogger(__name__)
 
 # How long the inbox is looked at again before what was found is published.
 _GATHER_S = 2.0
@@ -95,12 +99,8 @@ class Store:
                 file cannot be opened.
             DiskError: The store cannot be written; what waits in the inbox stays there.
         """
-        try:
+        with _translated(self._place):
             return self._fold(wait_s)
-        except OSError as error:
-            raise DiskError(self._place.private.parent, error, _STAYS) from error
-        except duckdb.OperationalError as error:
-            raise StoreError(f"{self._place.private} cannot be written: {error}. {_STAYS}") from error
 
     def fold_unless_recent(self) -> None:
         """
@@ -112,6 +112,44 @@ class Store:
         """
         if self._publishing_is_due():
             self.fold()
+
+    @contextmanager
+    def replaced(self, wait_s: float) -> Iterator[Anew]:
+        """
+        Make the private file anew; if nothing is raised meanwhile it takes the place of the present one, and
+        is published.
+
+        Everything that waits is taken in before.
+
+        Args:
+            wait_s: How long to wait for another process's fold.
+
+        Raises:
+            StoreError: As `fold`, or the other process is not done by then.
+            DiskError: As `fold`; the store is as it was.
+        """
+        place = self._place
+        self._fold_if_possible(wait_s)
+        with _translated(place), _held(place.lock, wait_s) as held:
+            if not held:
+                raise StoreError(
+                    f"another process has been writing {place.private} for {wait_s:.0f} s: try again"
+                )
+            with anew(place) as made:
+                yield made
+                made.database.define(self._definitions)
+                state = made.database.state()
+            put_in_place(place)
+            self._publish(state, _Tally())
+            clear(place)
+
+    def _fold_if_possible(self, wait_s: float) -> None:
+        """A private file that cannot be opened may be what is to be replaced."""
+        try:
+            self.fold(wait_s)
+        except (StoreError, duckdb.Error):
+            if waiting(self._place.inbox):
+                log.exception("what waits in the inbox could not be taken in")
 
     def _publishing_is_due(self) -> bool:
         try:
@@ -159,6 +197,7 @@ class Store:
             if not held:
                 return False
             sweep(self._place.inbox)
+            clear(self._place)
             with opened(self._place.private) as database:
                 database.define(self._definitions)
                 taken = self._take_all(database, tally)
@@ -179,19 +218,13 @@ class Store:
         return list(taken.values())
 
     def _publish(self, state: str, tally: _Tally) -> None:
-        # What is published is noted beside it: the published file itself may be open elsewhere, for
-        # writing too, and DuckDB would then refuse to open it here.
         place = self._place
-        if place.published.exists() and place.mark.exists() and _first_line(place.mark) == state:
+        if published_state(place) == state:
             return
         began = time.monotonic()
         publish(place.private, place.published)
         place.mark.write_text(f"{state}\n{time.monotonic() - began:.3f}")
         tally.published = True
-
-
-def _first_line(path: Path) -> str:
-    return path.read_text().partition("\n")[0]
 
 
 def _take(database: Database, folder: Path, tally: _Tally) -> bool:
@@ -208,6 +241,17 @@ def _take(database: Database, folder: Path, tally: _Tally) -> bool:
     tally.segments += 1
     tally.added.update(added)
     return True
+
+
+@contextmanager
+def _translated(place: Place) -> Iterator[None]:
+    """What the disk and DuckDB say, in our words."""
+    try:
+        yield
+    except OSError as error:
+        raise DiskError(place.private.parent, error, _STAYS) from error
+    except duckdb.OperationalError as error:
+        raise StoreError(f"{place.private} cannot be written: {error}. {_STAYS}") from error
 
 
 @contextmanager

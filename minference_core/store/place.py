@@ -34,3 +34,18 @@ class Place:
     def mark(self) -> Path:
         """What is published, as `Database.state` says it, and how many seconds that took."""
         return self.data / ".store" / "published"
+
+    @property
+    def anew(self) -> Path:
+        """The private file that is to take the place of the present one, while it is made."""
+        return self.data / ".store" / "anew.duckdb"
+
+    @property
+    def before(self) -> Path:
+        """The private file that was replaced, until what replaced it is published."""
+        return self.data / ".store" / "before.duckdb"
+
+    @property
+    def folder_anew(self) -> Path:
+        """For segments that only a private file made anew takes in."""
+        return self.data / ".store" / "anew"

@@ -9,8 +9,9 @@ import os
 from pathlib import Path
 
 from minference_core.store.files import copy, fsync
+from minference_core.store.place import Place
 
-__all__ = ["publish"]
+__all__ = ["publish", "published_state"]
 
 
 def publish(private: Path, published: Path) -> None:
@@ -29,3 +30,12 @@ def publish(private: Path, published: Path) -> None:
     published.with_name(f"{published.name}.wal").unlink(missing_ok=True)
     aside.replace(published)
     fsync(published.parent)
+
+
+def published_state(place: Place) -> str | None:
+    """What was published last, as `Database.state` says it; None if nothing is."""
+    # It is noted beside the file: that may be open elsewhere, for writing too, and DuckDB would refuse to
+    # open it.
+    if not (place.published.exists() and place.mark.exists()):
+        return None
+    return place.mark.read_text().partition("\n")[0]
