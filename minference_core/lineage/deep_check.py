@@ -17,7 +17,7 @@ from minference_core.errors import StoreError
 from minference_core.lineage.reading import Reader
 from minference_core.lineage.shapes import TABLES
 from minference_core.store import connect
-from minference_core.store.check import Findings, Problem
+from minference_core.store.check import LISTED, Findings, Problem
 
 __all__ = ["check_versions"]
 
@@ -62,10 +62,16 @@ class _Checker:
         counts = {table: self._count(table) for table in TABLES}
         done, of = 0, sum(counts.values())
         for table in TABLES:
+            wrong = 0
             for rows in self._batches(table):
-                yield from self._wrong(table, rows)
+                for problem in self._wrong(table, rows):
+                    wrong += 1
+                    if wrong <= LISTED:
+                        yield problem
                 done += len(rows)
                 progress(done, of)
+            if wrong > LISTED:
+                yield Problem(table, "…", f"{wrong - LISTED} more like the last", _REMEDY)
 
     def notes(self) -> Iterator[str]:
         if self._redacted:

@@ -21,10 +21,10 @@ from minference_core.store.read import connect
 from minference_core.store.segments import read_segment, rejected, waiting
 from minference_core.store.tables import KEYS, OF_THE_STORE, SCHEMAS
 
-__all__ = ["Findings", "Problem", "check_inbox", "check_published", "check_tables", "problems_in"]
+__all__ = ["LISTED", "Findings", "Problem", "check_inbox", "check_published", "check_tables", "problems_in"]
 
 # More of one kind are counted, not listed.
-_LISTED = 20
+LISTED = 20
 
 _AGAIN = "run its partition again, or `minference store rebuild`"
 _REBUILD = "`minference store rebuild` makes it again from specs and exchanges"
@@ -215,7 +215,7 @@ def _asked(
     connection: duckdb.DuckDBPyConnection, place: str, remedy: str, question: str, /, **names: str
 ) -> Iterator[Problem]:
     """The problems that the question `sql/checks/<question>.sql` finds; names in it are ours."""
-    listed = f"select id::varchar, what, count(*) over () from ({{}}) limit {_LISTED}"  # noqa: S608 (ours)
+    listed = f"select id::varchar, what, count(*) over () from ({{}}) limit {LISTED}"  # noqa: S608 (ours)
     rows = connection.execute(listed.format(_text(question).format(**names))).fetchall()
     for version, what, _ in rows:
         yield Problem(place, version, what, remedy)
