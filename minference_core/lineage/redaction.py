@@ -166,7 +166,7 @@ def _ascii(text: str) -> str:
 
 
 def _text(name: str) -> str:
-    return resources.files(__package__).joinpath(f"sql/redaction/{name}.sql").read_text(encoding="utf-8")
+    return resources.files(__package__).joinpath(f"redaction_sql/{name}.sql").read_text(encoding="utf-8")
 
 
 _COPIES, _PARTITIONS = _text("copies"), _text("partitions")

@@ -22,7 +22,7 @@ from minference_core.store.segments import Segment
 from minference_core.store.tables import KEYS
 from minference_core.store.tombstones import columns
 
-__all__ = ["Database", "opened", "quoted", "transaction"]
+__all__ = ["Database", "digest_of", "opened", "quoted", "transaction"]
 
 # DuckDB 2.0 would otherwise write a file that 1.5 and its command line cannot read; and with the default
 # of 1.5, zstd is silently left out.
@@ -52,6 +52,11 @@ def opened(path: Path) -> Iterator["Database"]:
         connection.execute("checkpoint store")
     finally:
         connection.close()
+
+
+def digest_of(definitions: Sequence[str]) -> str:
+    """The same for the same views and macros; `Database.state` ends with that of those in the file."""
+    return hashlib.sha256("\n;\n".join(definitions).encode()).hexdigest()
 
 
 def quoted(text: str) -> str:
@@ -104,7 +109,7 @@ class Database:
 
     def define(self, definitions: Sequence[str]) -> None:
         """Make the views and macros those given, unless they are already."""
-        digest = hashlib.sha256("\n;\n".join(definitions).encode()).hexdigest()
+        digest = digest_of(definitions)
         if self.info("definitions") == digest:
             return
         with transaction(self._connection):

@@ -6,15 +6,15 @@ at the inbox again after letting go of the lock. A segment is deleted only once 
 and one that is recorded is not taken in twice: so a crash at any moment loses nothing, and what a reader
 finds neither in the inbox nor, afterwards, in the published file was never saved.
 
-Publishing copies the whole file, so it is done once for all that came while others were taken in: who waits
-for the lock then finds its segments published. Whoever promised nothing, a program that only saves, lets what
-it saved wait while the last publishing is recent (`Store.fold_unless_recent`).
+Publishing copies the whole file, so it is done once for all that came while others were taken in, and who
+waits for the lock waits no longer than until its own segments are published. Whoever promised nothing, a
+program that only saves, lets it wait while the last publishing is recent (`Store.fold_unless_recent`).
 """
 
 import logging
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,7 +24,7 @@ from filelock import FileLock, Timeout
 
 from minference_core.errors import DiskError, StoreError
 from minference_core.store.anew import Anew, anew, clear, put_in_place
-from minference_core.store.database import Database, opened
+from minference_core.store.database import Database, digest_of, opened
 from minference_core.store.place import Place
 from minference_core.store.publish import publish, published_state
 from minference_core.store.segments import discard, read_segment, reject, sweep, waiting
@@ -35,6 +35,8 @@ log = logging.getLogger(__name__)
 
 # How long the inbox is looked at again before what was found is published.
 _GATHER_S = 2.0
+# How often a lock that is taken is looked at.
+_LOOK_EVERY_S = 0.05
 # Who need not publish does not spend more than this part of the time on it.
 _PUBLISHING_SHARE = 0.1
 _PUBLISHED_RECENTLY_S = 1.0
@@ -162,10 +164,14 @@ class Store:
 
     def _fold(self, wait_s: float) -> FoldReport:
         tally = _Tally()
-        busy = not self._fold_once(tally, wait_s)
-        # A process that found the lock taken has left its segments to us, perhaps after we had looked.
-        while not busy and waiting(self._place.inbox) and self._fold_once(tally, 0.0):
-            pass
+        mine = frozenset(folder.name for folder in waiting(self._place.inbox))
+        held = self._fold_once(tally, wait_s, unless=lambda: self._has_published(mine))
+        busy = not held and not (wait_s > 0 and self._has_published(mine))
+        # A process that found the lock taken has left its segments to us, perhaps after we had looked. One
+        # that waits for the lock goes first, or it would wait for as long as anybody writes.
+        while held and waiting(self._place.inbox):
+            time.sleep(2 * _LOOK_EVERY_S)
+            held = self._fold_once(tally, 0.0)
         if tally.rejected:
             raise StoreError(
                 "damaged segments were moved aside, everything else is in the store: "
@@ -192,8 +198,14 @@ class Store:
                 f"and what waits in {self._place.inbox} cannot be read before it is done: try again"
             )
 
-    def _fold_once(self, tally: _Tally, wait_s: float) -> bool:
-        with _held(self._place.lock, wait_s) as held:
+    def _has_published(self, segments: Set[str]) -> bool:
+        """Whether somebody has published these, with our views and macros."""
+        still = {folder.name for folder in waiting(self._place.inbox)} & segments
+        state = published_state(self._place)
+        return not still and state is not None and state.endswith(f" {digest_of(self._definitions)}")
+
+    def _fold_once(self, tally: _Tally, wait_s: float, unless: Callable[[], bool] | None = None) -> bool:
+        with _held(self._place.lock, wait_s, unless) as held:
             if not held:
                 return False
             sweep(self._place.inbox)
@@ -255,12 +267,13 @@ def _translated(place: Place) -> Iterator[None]:
 
 
 @contextmanager
-def _held(path: Path, wait_s: float) -> Iterator[bool]:
+def _held(path: Path, wait_s: float, unless: Callable[[], bool] | None = None) -> Iterator[bool]:
+    """Whether the lock was free within that time; no longer waited for once `unless` says so."""
     path.parent.mkdir(parents=True, exist_ok=True)
     # Not the fallback that leaves a lock file behind when its holder is killed.
     lock = FileLock(path, fallback_to_soft=False)
     try:
-        lock.acquire(timeout=wait_s)
+        lock.acquire(timeout=wait_s, poll_interval=_LOOK_EVERY_S, cancel_check=unless)
     except Timeout:
         yield False
         return

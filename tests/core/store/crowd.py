@@ -1,5 +1,6 @@
 """
-A crowd at one store: processes that write segments and fold, others that read, and somebody who kills them.
+A crowd at one store: processes that write segments and fold, others that read, one that makes the file anew
+over and over, and somebody who kills them.
 
 `python -m tests.core.store.crowd --seconds 60` does it for a minute, and says how often each thing happened.
 """
@@ -16,7 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from uuid import UUID, uuid4
 
-from minference_core.store import Store, connect, table, write_segment
+from minference_core.store import SCHEMAS, Store, connect, table, write_segment
 
 from .rows import NEW_YEAR, version
 
@@ -52,6 +53,17 @@ def fold_on(data: Path, first: int, seed: int) -> None:
         _say(data, "published" if report.published else "left to others" if report.busy else "was there")
 
 
+def write_anew(data: Path) -> None:
+    """Put a file made anew in the place of the private one, as rebuilding does; until told to stop."""
+    store = Store(data, ())
+    while not _told_to_stop(data):
+        with store.replaced(wait_s=60) as made:
+            for name in SCHEMAS:
+                made.take_over(name)
+        _say(data, "written anew")
+        time.sleep(1)
+
+
 def read_on(data: Path, seed: int) -> None:
     """Ask for what must be whole, again and again, in sessions of some length; until told to stop."""
     chance = random.Random(seed)
@@ -79,11 +91,11 @@ def crowd(
     """
     chance = random.Random(0)
     Store(data, ()).fold()
-    roles = ["fold"] * folding + ["read"] * reading
+    roles = ["fold"] * folding + ["read"] * reading + ["write_anew"]
     crew = [_start(data, role, number) for number, role in enumerate(roles)]
     started, killed = len(crew), 0
     try:
-        while not (data / "happened").exists():  # starting twelve at once takes a while
+        while not (data / "happened").exists():  # starting all at once takes a while
             time.sleep(0.1)
             _raise_if_failed(crew)
         until = time.monotonic() + seconds
@@ -167,17 +179,20 @@ def _main() -> None:
     parser = ArgumentParser(description=__doc__)
     parser.add_argument("data", nargs="?", type=Path)
     parser.add_argument("--seconds", type=float, default=60)
-    parser.add_argument("--as", dest="role", choices=["fold", "read"])
+    parser.add_argument("--kill-every", type=float, default=1.0, metavar="SECONDS")
+    parser.add_argument("--as", dest="role", choices=["fold", "read", "write_anew"])
     parser.add_argument("--number", type=int, default=0)
     given = parser.parse_args()
     if given.role == "fold":
         fold_on(given.data, first=given.number * 10**9, seed=given.number)
     elif given.role == "read":
         read_on(given.data, seed=given.number)
+    elif given.role == "write_anew":
+        write_anew(given.data)
     else:
         with tempfile.TemporaryDirectory() as folder:
             data = given.data or Path(folder) / "data"
-            print(dict(crowd(data, seconds=given.seconds)))  # noqa: T201
+            print(dict(crowd(data, seconds=given.seconds, kill_every_s=given.kill_every)))  # noqa: T201
 
 
 if __name__ == "__main__":

@@ -121,3 +121,22 @@ def test_publishing_that_takes_long_is_done_less_often(data: Path, store: Store,
 
     store.catch_up(wait_s=0)  # whoever asks is never left without
     assert numbers(store) == [1]
+
+
+def test_who_waits_does_not_wait_for_the_lock_once_its_own_is_published(
+    data: Path, store: Store, inbox: Path
+) -> None:
+    """Else it would wait for as long as others keep the holder busy."""
+    put(inbox, "mine", 1)
+    reports = []
+    with FileLock(data / ".store" / "fold.lock", fallback_to_soft=False, thread_local=False) as lock:
+        waiter = threading.Thread(target=lambda: reports.append(Store(data, ()).fold(wait_s=30)))
+        waiter.start()
+        time.sleep(0.3)
+        lock.release()
+        store.fold()
+        lock.acquire()
+        waiter.join()
+
+    assert [report.busy for report in reports] == [False]
+    assert numbers(store) == [1]
