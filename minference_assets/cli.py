@@ -19,6 +19,7 @@ from minference_assets.budget_options import with_budget
 from minference_assets.export_command import export
 from minference_assets.fork_command import fork
 from minference_assets.requests_command import requests
+from minference_assets.store_command import store
 from minference_core.errors import ConfigError, MinferenceError
 
 if TYPE_CHECKING:
@@ -64,6 +65,7 @@ def cli() -> None:
 cli.add_command(fork)
 cli.add_command(requests)
 cli.add_command(export)
+cli.add_command(store)
 
 
 def _selection(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -208,13 +210,13 @@ def show(version: UUID) -> None:
     from minference_assets import console, questions
     from minference_assets.resources import Lake
 
-    store = Lake().published
-    found = questions.find(store, version)
+    published = Lake().published
+    found = questions.find(published, version)
     if found is None or found.kind != "ChatThread":
         what = "in the store" if found is None else f"a thread but a {found.kind}"
         raise click.BadParameter(f"{version} is not {what}")
     screen = console.open_console()
-    for role, content in questions.transcript_of(store, found.version).rows:
+    for role, content in questions.transcript_of(published, found.version).rows:
         screen.print(f"[bold]{role}[/bold]")
         screen.print(str(content), markup=False)
         screen.print()
@@ -227,11 +229,11 @@ def lineage(version: UUID) -> None:
     from minference_assets import console, questions
     from minference_assets.resources import Lake
 
-    store = Lake().published
-    found = questions.find(store, version)
+    published = Lake().published
+    found = questions.find(published, version)
     if found is None:
         raise click.BadParameter(f"{version} is not in the store")
-    _show(console.open_console(), questions.lineage_of(store, found.lineage))
+    _show(console.open_console(), questions.lineage_of(published, found.lineage))
 
 
 @cli.command()
@@ -416,14 +418,14 @@ def _show_where(screen: "Console", opened: "Session", chosen: dict[str, list[str
     from minference_assets import questions
     from minference_assets.hints import typed_as
 
-    store = opened.lake.published
-    if not opened.watch.reports or not store.exists():
+    published = opened.lake.published
+    if not opened.watch.reports or not published.exists():
         return
     screen.print(f"\nResults: {opened.lake.folder}", markup=False)
     screen.print("  minference.duckdb   every version, exchange and dollar: open it with any DuckDB client")
     screen.print("  transcripts/        whole conversations as Parquet and JSON lines")
     dataset, keys = next(iter(chosen.items()))
-    for answer in questions.examples(store, dataset, keys[0]):
+    for answer in questions.examples(published, dataset, keys[0]):
         _show(screen, answer)
     me = typed_as()
     screen.print("\nNext")

@@ -7,10 +7,12 @@ from pathlib import Path
 import dagster as dg
 from pydantic import ValidationError
 
+from minference_assets.components import ConversationDataset
+from minference_assets.dataset import Dataset
 from minference_assets.definitions import build_defs
 from minference_core.errors import ConfigError
 
-__all__ = ["load_definitions"]
+__all__ = ["load_datasets", "load_definitions"]
 
 DEFINITIONS = Path(__file__).resolve().parent / "defs"
 _AT_MOST = 5  # problems of one file
@@ -28,6 +30,22 @@ def load_definitions(**overrides: object) -> dg.Definitions:
     try:
         return build_defs(**overrides)
     except Exception as error:  # the files are the user's, Python among them: anything may be wrong in them
+        raise ConfigError(f"the datasets cannot be loaded: {_explained(error)}") from error
+
+
+def load_datasets() -> list[Dataset]:
+    """
+    What the datasets' files say, in the order of their names.
+
+    Raises:
+        ConfigError: A dataset's file is wrong; the message names it.
+    """
+    names = sorted(file.parent.name for file in DEFINITIONS.glob("*/defs.yaml"))
+    try:
+        tree = dg.ComponentTree.for_project(Path(__file__).parent)
+        found = [(name, tree.load_component(name)) for name in names]
+        return [each.dataset(name) for name, each in found if isinstance(each, ConversationDataset)]
+    except Exception as error:  # as above
         raise ConfigError(f"the datasets cannot be loaded: {_explained(error)}") from error
 
 

@@ -59,6 +59,10 @@ class Lake(dg.ConfigurableResource):
     def exchanges(self, dataset: str, key: str) -> Path:
         return self.folder / "exchanges" / dataset / f"{key}.parquet"
 
+    def partitions_with_exchanges(self, dataset: str) -> list[str]:
+        """The names of all partitions that were asked, sorted."""
+        return sorted(file.stem for file in (self.folder / "exchanges" / dataset).glob("[!.]*.parquet"))
+
     def metrics(self, dataset: str, key: str, run_id: str) -> Path:
         """What one run did over time."""
         return self.folder / "metrics" / dataset / key / f"{run_id}.parquet"

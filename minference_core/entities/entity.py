@@ -29,7 +29,7 @@ from minference_core.entities.diff import EntityDiff, compute_diff, dump
 from minference_core.entities.values import FrozenDict, FrozenList, FrozenSet, Versioned, same
 from minference_core.errors import ImmutableVersion
 
-__all__ = ["BOOKKEEPING", "Entity", "kind_named"]
+__all__ = ["BOOKKEEPING", "Entity", "kind_named", "under_id"]
 
 BOOKKEEPING = frozenset({"lineage_id", "parent_id", "version_no", "created_at"})
 
@@ -428,6 +428,12 @@ def kind_named(kind: str, module: str | None = None) -> type[Entity] | None:
         module: Whose class is meant where several modules have one of that name.
     """
     return _kinds_by_module.get((module or "", kind)) or _kinds.get(kind)
+
+
+def under_id(version: Entity, version_id: UUID) -> Entity:
+    """A cold version that no longer says all that its id was made of: its content was redacted."""
+    _set(version, "_id", version_id)
+    return version
 
 
 def _is_ours(kind: type[Entity]) -> bool:

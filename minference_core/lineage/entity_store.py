@@ -199,8 +199,8 @@ class EntityStore:
 
     def _fold_if_nobody_does(self) -> None:
         try:
-            self._store.fold()
-        except StoreError:
+            self._store.fold_unless_recent()
+        except (StoreError, DiskError):
             log.exception("what was saved is safe, but could not all be folded into the store")
 
     # ── reading ───────────────────────────────────────────────────────────────

@@ -16,7 +16,7 @@ from uuid import UUID
 import duckdb
 from pydantic import TypeAdapter, ValidationError
 
-from minference_core.entities import Entity, kind_named
+from minference_core.entities import Entity, kind_named, under_id
 from minference_core.errors import StoreError
 from minference_core.lineage.references import filled_in, targets
 from minference_core.lineage.shapes import OTHER, TABLES, Shape, stored_as
@@ -44,6 +44,8 @@ class Reader:
         self._tables = [table for table in TABLES if table in there]  # an older file may lack one
         self._likely = self._tables[0]
         self._has_usages = OTHER.table in there  # a file of the first schema has no column for them, either
+        redacted = "select id from redaction" if "redaction" in there else "select null where false"
+        self._redacted = frozenset(one for (one,) in self._connection.execute(redacted).fetchall())
 
     def close(self) -> None:
         self._connection.close()
@@ -109,7 +111,7 @@ class Reader:
         for version_id, table in places.items():
             by_table[table].append(version_id)
         rows = {
-            row["id"]: _Row(*stored_as(table, row.get("kind")), row)
+            row["id"]: _Row(*stored_as(table, row.get("kind")), row, row["id"] in self._redacted)
             for table, version_ids in by_table.items()
             if table in self._tables
             for row in self._select(f"select * from {table} where {_ASKED_FOR}", *_asking(version_ids))  # noqa: S608
@@ -172,11 +174,12 @@ def _asking(version_ids: list[UUID]) -> tuple[list[UUID], UUID, UUID]:
 
 @dataclass(frozen=True, slots=True)
 class _Row:
-    """A version's row, its kind (None: not one of ours) and how it is stored."""
+    """A version's row, its kind (None: not one of ours), how it is stored, whether its content is gone."""
 
     kind: type[Entity] | None
     shape: Shape
     columns: dict[str, Any]
+    is_redacted: bool
 
     @property
     def parts(self) -> dict[UUID, str]:
@@ -265,6 +268,8 @@ def _built(version_id: UUID, rows: dict[UUID, _Row], made: dict[UUID, Entity]) -
 
 
 def _checked(version_id: UUID, row: _Row, made: dict[UUID, Entity]) -> Entity:
+    if row.is_redacted and row.shape is OTHER:
+        raise StoreError(f"version {version_id} was redacted: nothing is left to make it of")
     kind = row.kind or kind_named(row.columns["kind"], row.columns.get("module"))
     if kind is None:
         raise StoreError(
@@ -273,6 +278,8 @@ def _checked(version_id: UUID, row: _Row, made: dict[UUID, Entity]) -> Entity:
         )
     try:
         version = _made(kind, row.fields(made))
+        if row.is_redacted:
+            return under_id(version, version_id)
         found: object = version.id
     except _DAMAGE as error:
         raise StoreError(f"{_complaint(kind, version_id)}: {error}") from error

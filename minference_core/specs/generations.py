@@ -11,10 +11,12 @@ journal, since what they order cannot be made again.
 import json
 import os
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from minference_core.specs.amendments import Amendment, Amendments
+from minference_core.specs.source import SpecSource
 
 __all__ = ["Generations"]
 
@@ -50,6 +52,19 @@ class Generations:
             self._begun[asked] = number
             self._write()
         return number
+
+    def as_planned(self, source: SpecSource) -> SpecSource | None:
+        """
+        The specs, with the answers that counted for them when they were last planned.
+
+        Returns:
+            None if they have changed since.
+        """
+        for number in sorted({source.generation, *self._begun.values()}, reverse=True):
+            planned = replace(source, generation=number, sequence=self.sequence, amendments=self.amendments)
+            if planned.fingerprint() == self._plan:
+                return planned
+        return None
 
     def next_free(self) -> int:
         """A generation that no answer is of yet, for amendments."""

@@ -17,10 +17,12 @@ import pyarrow as pa
 
 from minference_core.errors import StoreError
 from minference_core.store.migrations import SCHEMA_VERSION, steps_from
+from minference_core.store.preferences import preferred
 from minference_core.store.segments import Segment
 from minference_core.store.tables import KEYS
+from minference_core.store.tombstones import columns
 
-__all__ = ["Database", "opened", "quoted"]
+__all__ = ["Database", "digest_of", "opened", "quoted", "transaction"]
 
 # DuckDB 2.0 would otherwise write a file that 1.5 and its command line cannot read; and with the default
 # of 1.5, zstd is silently left out.
@@ -57,6 +59,11 @@ def opened(path: Path) -> Iterator["Database"]:
         connection.close()
 
 
+def digest_of(definitions: Sequence[str]) -> str:
+    """The same for the same views and macros; `Database.state` ends with that of those in the file."""
+    return hashlib.sha256("\n;\n".join(definitions).encode()).hexdigest()
+
+
 def quoted(text: str) -> str:
     """A string as an SQL literal, for the few places that take no parameter."""
     return "'" + text.replace("'", "''") + "'"
@@ -65,24 +72,38 @@ def quoted(text: str) -> str:
 class Database:
     """What the fold asks of the open store."""
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+    def __init__(self, connection: duckdb.DuckDBPyConnection, catalog: str = "store") -> None:
         self._connection = connection
+        self._catalog = catalog
+
+    @property
+    def connection(self) -> duckdb.DuckDBPyConnection:
+        """For what the fold does not ask: the store's own tables are in the current database."""
+        return self._connection
 
     def has(self, segment: str) -> bool:
         """Whether that segment was taken in before."""
         found = self._connection.execute("select 1 from segment where segment_id = $1", [segment])
         return found.fetchone() is not None
 
-    def append(self, segment: Segment) -> dict[str, int]:
+    def append(self, segment: Segment, *, earlier: bool = False) -> dict[str, int]:
         """
         Take in a segment: all of it or, on any error, nothing.
+
+        Args:
+            earlier: Whether an earlier file is attached as `old`, whose word counts of when and by what a row
+                was first recorded.
 
         Returns:
             Rows added to each table; those that were there already are not.
         """
-        with _transaction(self._connection):
+        masked = self.has_redactions()
+        with transaction(self._connection):
             added = {
-                name: sum(self._append_rows(name, rows) for rows in segment.pieces(name))
+                name: sum(
+                    self._append_rows(name, rows, earlier=earlier, masked=masked)
+                    for rows in segment.pieces(name)
+                )
                 for name in segment.files
             }
             self._connection.execute(
@@ -93,35 +114,48 @@ class Database:
 
     def define(self, definitions: Sequence[str]) -> None:
         """Make the views and macros those given, unless they are already."""
-        digest = hashlib.sha256("\n;\n".join(definitions).encode()).hexdigest()
+        digest = digest_of(definitions)
         if self.info("definitions") == digest:
             return
-        with _transaction(self._connection):
+        with transaction(self._connection):
             for statement in definitions:
                 self._connection.execute(statement)
             self._connection.execute("delete from store_info where key = 'definitions'")
             self._connection.execute("insert into store_info values ('definitions', $1)", [digest])
 
+    def has_redactions(self) -> bool:
+        """Whether any row is to have a tombstone in the place of its content."""
+        return self._connection.execute("select 1 from redaction limit 1").fetchone() is not None
+
     def state(self) -> str:
         """What a copy made now would hold: equal for equal contents, and for nothing else."""
-        row = self._connection.execute("select count(*) from segment").fetchone()
+        row = self._connection.execute(f"select count(*) from {self._catalog}.segment").fetchone()  # noqa: S608
         segments = row[0] if row else 0
         of_file = (self.info("store_id"), self.info("schema_version"), segments, self.info("definitions"))
         return " ".join(map(str, of_file))
 
     def info(self, key: str) -> str | None:
         """What is noted of the file itself; None if nothing is."""
-        row = self._connection.execute("select value from store_info where key = $1", [key]).fetchone()
+        found = f"select value from {self._catalog}.store_info where key = $1"  # noqa: S608 (the catalog is ours)
+        row = self._connection.execute(found, [key]).fetchone()
         return None if row is None else str(row[0])
 
-    def _append_rows(self, name: str, rows: pa.Table) -> int:
+    def _append_rows(self, name: str, rows: pa.Table, *, earlier: bool, masked: bool) -> int:
         first = KEYS[name][0]
         keys = ", ".join(KEYS[name])
-        # `name` and `keys` are ours, from tables.py. The range keeps the join from reading the whole table.
+        # All of it is ours, from tables.py. The range keeps the joins from reading whole tables.
+        there = f"where {first} between $1 and $2"
+        kept = f"left join (from old.{name} {there}) as kept using ({keys})" if earlier else ""
+        values = [
+            (column, preferred(name, column) if earlier else f"given.{column}")
+            for column in rows.schema.names
+        ]
         statement = f"""
             insert into {name} by name
-            select given.* from new_rows as given
-            anti join (select {keys} from {name} where {first} between $1 and $2) as known using ({keys})
+            select {columns(name, values, masked=masked)}
+            from new_rows as given
+            {kept}
+            anti join (select {keys} from {name} {there}) as known using ({keys})
         """  # noqa: S608
         # A segment is sorted by its key, so its ends are its bounds.
         bounds = [rows.column(first)[0].as_py(), rows.column(first)[-1].as_py()]
@@ -158,7 +192,7 @@ def _bring_up_to_date(connection: duckdb.DuckDBPyConnection, path: Path) -> None
         )
     if int(made_for) == SCHEMA_VERSION:
         return
-    with _transaction(connection):
+    with transaction(connection):
         for step in steps_from(int(made_for)):
             connection.execute(step)
         # The definitions are made again: a view knows the columns its tables had when it was made.
@@ -168,7 +202,7 @@ def _bring_up_to_date(connection: duckdb.DuckDBPyConnection, path: Path) -> None
 
 def _create(connection: duckdb.DuckDBPyConnection) -> None:
     schema = resources.files(__package__).joinpath("sql/schema.sql").read_text(encoding="utf-8")
-    with _transaction(connection):
+    with transaction(connection):
         connection.execute(schema)
         connection.execute(
             "insert into store_info values ('schema_version', $1), ('store_id', $2)",
@@ -177,7 +211,7 @@ def _create(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 @contextmanager
-def _transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+def transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
     connection.execute("begin")
     try:
         yield

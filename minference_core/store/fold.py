@@ -5,10 +5,16 @@ One process folds at a time; one that finds the lock taken leaves its segments t
 at the inbox again after letting go of the lock. A segment is deleted only once the published file has it,
 and one that is recorded is not taken in twice: so a crash at any moment loses nothing, and what a reader
 finds neither in the inbox nor, afterwards, in the published file was never saved.
+
+Publishing copies the whole file, so it is done once for all that came while others were taken in, and who
+waits for the lock waits no longer than until its own segments are published. Whoever promised nothing, a
+program that only saves, lets it wait while the last publishing is recent (`Store.fold_unless_recent`).
 """
 
+import logging
+import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,11 +23,23 @@ import duckdb
 from filelock import FileLock, Timeout
 
 from minference_core.errors import DiskError, StoreError
-from minference_core.store.database import Database, opened
-from minference_core.store.publish import publish
+from minference_core.store.anew import Anew, anew, clear, put_in_place
+from minference_core.store.database import Database, digest_of, opened
+from minference_core.store.place import Place
+from minference_core.store.publish import publish, published_state
 from minference_core.store.segments import discard, read_segment, reject, sweep, waiting
 
 __all__ = ["FoldReport", "Store"]
+
+log = logging.getLogger(__name__)
+
+# How long the inbox is looked at again before what was found is published.
+_GATHER_S = 2.0
+# How often a lock that is taken is looked at.
+_LOOK_EVERY_S = 0.05
+# Who need not publish does not spend more than this part of the time on it.
+_PUBLISHING_SHARE = 0.1
+_PUBLISHED_RECENTLY_S = 1.0
 
 _STAYS = "What was not taken in waits in the inbox, for the next run that folds"
 
@@ -61,17 +79,13 @@ class Store:
             data: The folder with `inbox/`, `.store/` and `minference.duckdb`.
             definitions: `create or replace` statements of the views and macros that the file is to have.
         """
-        self._inbox = data / "inbox"
-        self._private = data / ".store" / "store.duckdb"
-        self._lock = data / ".store" / "fold.lock"
-        self._mark = data / ".store" / "published"
-        self._published = data / "minference.duckdb"
+        self._place = Place(data)
         self._definitions = tuple(definitions)
 
     @property
     def published(self) -> Path:
         """The file that users open; there after the first fold."""
-        return self._published
+        return self._place.published
 
     def fold(self, wait_s: float = 0.0) -> FoldReport:
         """
@@ -87,19 +101,77 @@ class Store:
                 file cannot be opened.
             DiskError: The store cannot be written; what waits in the inbox stays there.
         """
-        try:
+        with _translated(self._place):
             return self._fold(wait_s)
-        except OSError as error:
-            raise DiskError(self._private.parent, error, _STAYS) from error
-        except duckdb.OperationalError as error:
-            raise StoreError(f"{self._private} cannot be written: {error}. {_STAYS}") from error
+
+    def fold_unless_recent(self) -> None:
+        """
+        As `fold` without waiting, but only if it is a while since the last publishing.
+
+        Raises:
+            StoreError: As `fold`.
+            DiskError: As `fold`.
+        """
+        if self._publishing_is_due():
+            self.fold()
+
+    @contextmanager
+    def replaced(self, wait_s: float) -> Iterator[Anew]:
+        """
+        Make the private file anew; if nothing is raised meanwhile it takes the place of the present one, and
+        is published.
+
+        Everything that waits is taken in before.
+
+        Args:
+            wait_s: How long to wait for another process's fold.
+
+        Raises:
+            StoreError: As `fold`, or the other process is not done by then.
+            DiskError: As `fold`; the store is as it was.
+        """
+        place = self._place
+        self._fold_if_possible(wait_s)
+        with _translated(place), _held(place.lock, wait_s) as held:
+            if not held:
+                raise StoreError(
+                    f"another process has been writing {place.private} for {wait_s:.0f} s: try again"
+                )
+            with anew(place) as made:
+                yield made
+                made.database.define(self._definitions)
+                state = made.database.state()
+            put_in_place(place)
+            self._publish(state, _Tally())
+            clear(place)
+
+    def _fold_if_possible(self, wait_s: float) -> None:
+        """A private file that cannot be opened may be what is to be replaced."""
+        try:
+            self.fold(wait_s)
+        except (StoreError, duckdb.Error):
+            if waiting(self._place.inbox):
+                log.exception("what waits in the inbox could not be taken in")
+
+    def _publishing_is_due(self) -> bool:
+        try:
+            _, _, took_s = self._place.mark.read_text().partition("\n")
+            age_s = time.time() - self._place.mark.stat().st_mtime
+        except FileNotFoundError:
+            return True
+        rest_s = float(took_s or 0) / _PUBLISHING_SHARE
+        return not 0 <= age_s < max(_PUBLISHED_RECENTLY_S, rest_s)  # below 0: the clock was set back
 
     def _fold(self, wait_s: float) -> FoldReport:
         tally = _Tally()
-        busy = not self._fold_once(tally, wait_s)
-        # A process that found the lock taken has left its segments to us, perhaps after we had looked.
-        while not busy and waiting(self._inbox) and self._fold_once(tally, 0.0):
-            pass
+        mine = frozenset(folder.name for folder in waiting(self._place.inbox))
+        held = self._fold_once(tally, wait_s, unless=lambda: self._has_published(mine))
+        busy = not held and not (wait_s > 0 and self._has_published(mine))
+        # A process that found the lock taken has left its segments to us, perhaps after we had looked. One
+        # that waits for the lock goes first, or it would wait for as long as anybody writes.
+        while held and waiting(self._place.inbox):
+            time.sleep(2 * _LOOK_EVERY_S)
+            held = self._fold_once(tally, 0.0)
         if tally.rejected:
             raise StoreError(
                 "damaged segments were moved aside, everything else is in the store: "
@@ -119,34 +191,51 @@ class Store:
         Raises:
             StoreError: As `fold`, or the other process is not done by then.
         """
-        lost = self._private.exists() and not self._published.exists()
-        if (lost or waiting(self._inbox)) and self.fold(wait_s).busy:
+        lost = self._place.private.exists() and not self._place.published.exists()
+        if (lost or waiting(self._place.inbox)) and self.fold(wait_s).busy:
             raise StoreError(
-                f"another process has been writing {self._private} for {wait_s:.0f} s, "
-                f"and what waits in {self._inbox} cannot be read before it is done: try again"
+                f"another process has been writing {self._place.private} for {wait_s:.0f} s, "
+                f"and what waits in {self._place.inbox} cannot be read before it is done: try again"
             )
 
-    def _fold_once(self, tally: _Tally, wait_s: float) -> bool:
-        with _held(self._lock, wait_s) as held:
+    def _has_published(self, segments: Set[str]) -> bool:
+        """Whether somebody has published these, with our views and macros."""
+        still = {folder.name for folder in waiting(self._place.inbox)} & segments
+        state = published_state(self._place)
+        return not still and state is not None and state.endswith(f" {digest_of(self._definitions)}")
+
+    def _fold_once(self, tally: _Tally, wait_s: float, unless: Callable[[], bool] | None = None) -> bool:
+        with _held(self._place.lock, wait_s, unless) as held:
             if not held:
                 return False
-            sweep(self._inbox)
-            with opened(self._private) as database:
+            sweep(self._place.inbox)
+            clear(self._place)
+            with opened(self._place.private) as database:
                 database.define(self._definitions)
-                taken = [folder for folder in waiting(self._inbox) if _take(database, folder, tally)]
+                taken = self._take_all(database, tally)
                 state = database.state()
             self._publish(state, tally)
             for folder in taken:
                 discard(folder)
         return True
 
+    def _take_all(self, database: Database, tally: _Tally) -> list[Path]:
+        """What waits, and for a while what comes meanwhile: it is published together."""
+        taken: dict[str, Path] = {}
+        until = time.monotonic() + _GATHER_S
+        while new := [folder for folder in waiting(self._place.inbox) if folder.name not in taken]:
+            taken |= {folder.name: folder for folder in new if _take(database, folder, tally)}
+            if time.monotonic() > until:
+                break
+        return list(taken.values())
+
     def _publish(self, state: str, tally: _Tally) -> None:
-        # What is published is noted beside it: the published file itself may be open elsewhere, for
-        # writing too, and DuckDB would then refuse to open it here.
-        if self._published.exists() and self._mark.exists() and self._mark.read_text() == state:
+        place = self._place
+        if published_state(place) == state:
             return
-        publish(self._private, self._published)
-        self._mark.write_text(state)
+        began = time.monotonic()
+        publish(place.private, place.published)
+        place.mark.write_text(f"{state}\n{time.monotonic() - began:.3f}")
         tally.published = True
 
 
@@ -167,12 +256,24 @@ def _take(database: Database, folder: Path, tally: _Tally) -> bool:
 
 
 @contextmanager
-def _held(path: Path, wait_s: float) -> Iterator[bool]:
+def _translated(place: Place) -> Iterator[None]:
+    """What the disk and DuckDB say, in our words."""
+    try:
+        yield
+    except OSError as error:
+        raise DiskError(place.private.parent, error, _STAYS) from error
+    except duckdb.OperationalError as error:
+        raise StoreError(f"{place.private} cannot be written: {error}. {_STAYS}") from error
+
+
+@contextmanager
+def _held(path: Path, wait_s: float, unless: Callable[[], bool] | None = None) -> Iterator[bool]:
+    """Whether the lock was free within that time; no longer waited for once `unless` says so."""
     path.parent.mkdir(parents=True, exist_ok=True)
     # Not the fallback that leaves a lock file behind when its holder is killed.
     lock = FileLock(path, fallback_to_soft=False)
     try:
-        lock.acquire(timeout=wait_s)
+        lock.acquire(timeout=wait_s, poll_interval=_LOOK_EVERY_S, cancel_check=unless)
     except Timeout:
         yield False
         return

@@ -10,7 +10,7 @@ from importlib import resources
 
 __all__ = ["SCHEMA_VERSION", "steps_from"]
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 
 
 def steps_from(version: int) -> list[str]:

@@ -4,7 +4,6 @@ Reading the published store, whoever else has it open.
 Questions about conversations are in `lineage/`; any DuckDB client can ask them of the same file.
 """
 
-import shutil
 import tempfile
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import duckdb
 
 from minference_core.errors import StoreError
 from minference_core.store.database import quoted
+from minference_core.store.files import copy
 
 __all__ = ["connect"]
 
@@ -55,9 +55,9 @@ def _attached(path: Path) -> duckdb.DuckDBPyConnection:
 
 def _attached_copy(path: Path) -> duckdb.DuckDBPyConnection:
     with tempfile.TemporaryDirectory(prefix=".read-", dir=path.parent) as folder:
-        copy = Path(folder) / path.name
-        shutil.copyfile(path, copy)
+        own = Path(folder) / path.name
+        copy(path, own)
         try:
-            return _attached(copy)  # stays readable after the name is gone
+            return _attached(own)  # stays readable after the name is gone
         except duckdb.Error as error:
             raise StoreError(f"{path} cannot be read: {error}") from error

@@ -22,7 +22,7 @@ import pyarrow.parquet as pq
 
 from minference_core.errors import DiskError, StoreError
 from minference_core.store.files import fsync
-from minference_core.store.tables import KEYS, SCHEMAS
+from minference_core.store.tables import KEYS, OF_THE_STORE, SCHEMAS
 
 __all__ = [
     "SEGMENT_ROWS",
@@ -30,6 +30,7 @@ __all__ = [
     "discard",
     "read_segment",
     "reject",
+    "rejected",
     "sweep",
     "waiting",
     "write_segment",
@@ -44,6 +45,7 @@ _MANIFEST = "segment.json"
 _ASIDE = ".tmp-"
 _REJECTED = ".rejected-"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._=+-]{0,199}")
+_NAMED_AGAIN = re.compile(r"-again-[0-9a-f]{8}$")
 # A writer that takes longer than this to write one segment is taken for dead.
 _STALE_S = 3600.0
 
@@ -148,9 +150,15 @@ def reject(folder: Path) -> Path:
     """Move a segment out of the way, whole, and say where to."""
     target = folder.with_name(f"{_REJECTED}{folder.name}")
     if target.exists():
-        target = folder.with_name(f"{target.name}-{secrets.token_hex(4)}")
+        target = folder.with_name(f"{target.name}-again-{secrets.token_hex(4)}")
     folder.rename(target)
     return target
+
+
+def rejected(inbox: Path) -> list[tuple[Path, str]]:
+    """The segments that were moved out of the way, each with the name it had."""
+    folders = sorted(inbox.glob(f"{_REJECTED}*"))
+    return [(folder, _NAMED_AGAIN.sub("", folder.name.removeprefix(_REJECTED))) for folder in folders]
 
 
 def sweep(inbox: Path) -> None:
@@ -166,8 +174,9 @@ def sweep(inbox: Path) -> None:
 
 def _ready(name: str, rows: pa.Table) -> pa.Table:
     """The rows as the store takes them: its columns, in key order, none twice."""
-    if name not in SCHEMAS or name == "segment":
-        raise StoreError(f"a segment has no table {name}: {', '.join(t for t in SCHEMAS if t != 'segment')}")
+    if name not in SCHEMAS or name in OF_THE_STORE:
+        possible = ", ".join(table for table in SCHEMAS if table not in OF_THE_STORE)
+        raise StoreError(f"a segment has no table {name}: {possible}")
     schema = SCHEMAS[name]
     if rows.num_rows > SEGMENT_ROWS:
         raise StoreError(f"{rows.num_rows} rows of {name} in one segment: write several, of {SEGMENT_ROWS}")

@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from minference_core.errors import StoreError
 
-__all__ = ["KEYS", "SCHEMAS", "table"]
+__all__ = ["KEYS", "OF_THE_STORE", "SCHEMAS", "table"]
 
 _UUID = pa.uuid()
 _UUIDS = pa.list_(pa.uuid())
@@ -190,6 +190,14 @@ _COLUMNS: dict[str, dict[str, pa.DataType]] = {
         "error_class?": _TEXT,
     },
     "segment": {"segment_id": _TEXT, "mat_id": _UUID, "n_rows": _BIG, "folded_at": _TIME},
+    "redaction": {
+        "id": _UUID,
+        "in_table": _TEXT,
+        "subject_id": _UUID,
+        "redacted_at": _TIME,
+        "redacted_by": _TEXT,
+        "reason": _TEXT,
+    },
 }
 
 
@@ -216,7 +224,11 @@ KEYS: Mapping[str, tuple[str, ...]] = {
     "materialization": ("mat_id",),
     "thread_head": ("lineage_id", "thread_id", "mat_id"),
     "segment": ("segment_id",),
+    "redaction": ("id", "in_table"),
 }
+
+# What the store says of itself: no segment brings rows of these.
+OF_THE_STORE = frozenset({"segment", "redaction"})
 
 
 def table(name: str, rows: Iterable[Mapping[str, Any]]) -> pa.Table:

@@ -1,5 +1,5 @@
 -- The tables of the store. `tables.py` says the same in Arrow; a test holds the two together.
--- Append-only: nothing here is ever updated or deleted. No primary keys and no indexes: with ids that
+-- Append-only: nothing here is ever updated or deleted (content that is redacted, in a file made anew). No primary keys and no indexes: with ids that
 -- begin with their time they cost space and insert time and gain no read (the fold keeps ids unique).
 -- Times are UTC. zstd where the text is wide; it needs a file of storage version v1.5.0 or later.
 
@@ -406,3 +406,19 @@ comment on column segment.segment_id is 'The segment''s folder name.';
 comment on column segment.mat_id is 'The materialization it is part of.';
 comment on column segment.n_rows is 'How many rows it held, also those that were there already.';
 comment on column segment.folded_at is 'When it was taken in.';
+
+create table redaction (
+    id uuid not null,
+    in_table varchar not null,
+    subject_id uuid not null,
+    redacted_at timestamp not null,
+    redacted_by varchar not null,
+    reason varchar not null
+);
+comment on table redaction is 'A log: whose content was replaced by a tombstone, by whom and why. Ids and lineage stay; one row for each row that lost something.';
+comment on column redaction.id is 'The id of the row that lost its content.';
+comment on column redaction.in_table is 'The table that it is in.';
+comment on column redaction.subject_id is 'The version that was to be redacted: itself, or the one that it held a copy of.';
+comment on column redaction.redacted_at is 'When.';
+comment on column redaction.redacted_by is 'By whom.';
+comment on column redaction.reason is 'Why.';

@@ -8,10 +8,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import duckdb
+
 from minference_core import ids
 from minference_core.entities import Entity, EntityRegistry
 from minference_core.lineage import EntityStore
-from minference_core.store import connect
+from minference_core.store import SCHEMAS, connect
 from minference_core.threads import (
     ChatThread,
     Conversation,
@@ -62,6 +64,17 @@ def assert_same(found: Entity | None, saved: Entity) -> None:
 def query(data: Path, sql: str, *asked: object) -> list[Any]:
     with connect(data / "minference.duckdb") as connection:
         return connection.execute(sql, list(asked)).fetchall()
+
+
+def contents(data: Path) -> dict[str, list[str]]:
+    """Every row of every table, as text, but for when a segment was taken in."""
+    with connect(data / "minference.duckdb") as connection:
+        return {name: _rows(connection, name) for name in SCHEMAS}
+
+
+def _rows(connection: duckdb.DuckDBPyConnection, name: str) -> list[str]:
+    columns = ", ".join(column for column in SCHEMAS[name].names if column != "folded_at")
+    return sorted(map(repr, connection.execute(f"select {columns} from {name}").fetchall()))  # noqa: S608
 
 
 def in_a_new_process(script: str, *arguments: object, given: str = "", killed_by: int = 0) -> str:

@@ -405,7 +405,7 @@ def _second() -> dict[str, list[dict[str, Any]]]:
                 "generation": 2,
                 "run_id": "run-2",
                 "committed_at": at(2900),
-                "n_threads": 4,
+                "n_threads": 1,
                 "n_exchanges": 1,
             }
         ],

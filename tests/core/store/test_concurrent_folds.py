@@ -10,7 +10,10 @@ from pathlib import Path
 import pytest
 
 from minference_core.store import Store, connect
+from minference_core.store.check import Findings, check_inbox, check_published, check_tables
+from minference_core.store.place import Place
 
+from .crowd import crowd
 from .rows import put
 from .test_fold import Session, numbers
 
@@ -99,3 +102,15 @@ def test_a_fold_killed_at_any_moment_loses_nothing_and_doubles_nothing(data: Pat
     assert rows == (144, 144)
     assert [path.name for path in (data / "inbox").iterdir() if not path.name.startswith(".tmp-")] == []
     assert [path.name for path in data.glob(".minference*")] == []
+
+
+@pytest.mark.slow
+def test_eight_that_fold_and_four_that_read_whoever_is_killed(data: Path) -> None:
+    """`python -m tests.core.store.crowd --seconds 60` is the same for a minute."""
+    happened = crowd(data, seconds=8)
+
+    assert happened["lost"] == 0
+    assert min(happened["killed"], happened["published"], happened["read"], happened["saved"]) > 0
+    place = Place(data)
+    found = check_tables(place) + check_inbox(place) + check_published(place, whole_rows=True)
+    assert found == Findings()
