@@ -2,6 +2,7 @@
 
 from minference_core.lineage.entity_store import EntityStore
 from minference_core.lineage.install import definitions
+from minference_core.lineage.questions import Questions
 from minference_core.lineage.versions import VersionReport, write_versions
 
-__all__ = ["EntityStore", "VersionReport", "definitions", "write_versions"]
+__all__ = ["EntityStore", "Questions", "VersionReport", "definitions", "write_versions"]
