@@ -3,11 +3,13 @@
 import re
 from dataclasses import dataclass
 from difflib import get_close_matches
+from pathlib import Path
 from uuid import UUID
 
 import duckdb
 
 from minference_core.errors import ConfigError
+from minference_core.store import connect
 
 __all__ = ["Found", "NotFound", "find"]
 
@@ -28,31 +30,40 @@ class Found:
     lineage: UUID
 
 
-def find(connection: duckdb.DuckDBPyConnection, words: tuple[str, ...]) -> Found:
+def find(store: Path, words: tuple[str, ...]) -> Found:
     """
     A version by its id; the current version of a lineage by the lineage's, or of a conversation by its names.
 
     Args:
-        connection: To the published store.
+        store: The published file.
         words: An id, its beginning or its end; or dataset, partition and thread_key, and perhaps the sample.
 
     Raises:
         NotFound: With what is there instead, where that helps.
+        StoreError: Nothing is published yet.
     """
     if len(words) == 1:
-        return _by_id(connection, words[0])
-    if len(words) in (3, 4) and all(word.isdecimal() for word in words[3:]):
+        digits = _digits(words[0])
+        with connect(store) as connection:
+            return _by_id(connection, words[0], digits)
+    if len(words) not in (3, 4) or not all(word.isdecimal() for word in words[3:]):
+        raise NotFound("say an id, a part of one, or DATASET PARTITION THREAD_KEY and perhaps the SAMPLE")
+    with connect(store) as connection:
         return _by_names(connection, *words[:3], sample=int(words[3]) if words[3:] else 0)
-    raise NotFound("say an id, a part of one, or DATASET PARTITION THREAD_KEY and perhaps the SAMPLE")
 
 
-def _by_id(connection: duckdb.DuckDBPyConnection, word: str) -> Found:
+def _digits(word: str) -> str:
+    """Those of an id or a part of one."""
     digits = word.lower().replace("-", "")
     if not re.fullmatch(rf"[0-9a-f]{{{_SHORTEST},32}}", digits):
         raise NotFound(
             f"{word} is not a valid UUID, nor a part of one of at least {_SHORTEST} digits. "
             f"A conversation is found by DATASET PARTITION THREAD_KEY, too"
         )
+    return digits
+
+
+def _by_id(connection: duckdb.DuckDBPyConnection, word: str, digits: str) -> Found:
     if len(digits) == 32:
         found = _exactly(connection, UUID(digits))
         if found is None:

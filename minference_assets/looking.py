@@ -21,11 +21,9 @@ def show(words: tuple[str, ...]) -> None:
     """
     from minference_assets import console, finding, questions
     from minference_assets.resources import Lake
-    from minference_core.store import connect
 
     store = Lake().published
-    with connect(store) as connection:
-        found = finding.find(connection, words)
+    found = finding.find(store, words)
     if found.kind != "ChatThread":
         raise finding.NotFound(f"{found.version} is not a thread but a {found.kind}")
     screen = console.open_console()
@@ -58,8 +56,8 @@ def lineage(words: tuple[str, ...], *, mermaid: bool, file: Path | None) -> None
     if mermaid and file is not None:
         raise click.UsageError("--mermaid prints and --html writes a file: choose one")
     store = Lake().published
+    found = finding.find(store, words)
     with connect(store) as connection:
-        found = finding.find(connection, words)
         if mermaid:
             (drawing,) = connection.execute("select mermaid($1)", [found.lineage]).fetchall()[0]
             click.echo(drawing)
