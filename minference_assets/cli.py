@@ -11,13 +11,13 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from uuid import UUID
 
 import click
 
 from minference_assets.budget_options import with_budget
 from minference_assets.export_command import export
 from minference_assets.fork_command import fork
+from minference_assets.looking import lineage, show
 from minference_assets.requests_command import requests
 from minference_assets.store_command import store
 from minference_core.errors import ConfigError, MinferenceError
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from minference_assets.questions import Answer
     from minference_assets.session import Session, Simulate
     from minference_core.simulator import SimulatorSettings
 
@@ -66,6 +65,8 @@ cli.add_command(fork)
 cli.add_command(requests)
 cli.add_command(export)
 cli.add_command(store)
+cli.add_command(show)
+cli.add_command(lineage)
 
 
 def _selection(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -201,39 +202,6 @@ def status() -> None:
             )
     names = ("dataset", "partition", "planned", "asked", "conversations", "failed", "paid", "simulated")
     console.show_answer(screen, names, rows)
-
-
-@cli.command()
-@click.argument("version", type=click.UUID)
-def show(version: UUID) -> None:
-    """The transcript of a thread: VERSION is the id of a version, or of a lineage."""
-    from minference_assets import console, questions
-    from minference_assets.resources import Lake
-
-    published = Lake().published
-    found = questions.find(published, version)
-    if found is None or found.kind != "ChatThread":
-        what = "in the store" if found is None else f"a thread but a {found.kind}"
-        raise click.BadParameter(f"{version} is not {what}")
-    screen = console.open_console()
-    for role, content in questions.transcript_of(published, found.version).rows:
-        screen.print(f"[bold]{role}[/bold]")
-        screen.print(str(content), markup=False)
-        screen.print()
-
-
-@cli.command()
-@click.argument("version", type=click.UUID)
-def lineage(version: UUID) -> None:
-    """The history of a thing: VERSION is the id of any version, or of a lineage."""
-    from minference_assets import console, questions
-    from minference_assets.resources import Lake
-
-    published = Lake().published
-    found = questions.find(published, version)
-    if found is None:
-        raise click.BadParameter(f"{version} is not in the store")
-    _show(console.open_console(), questions.lineage_of(published, found.lineage))
 
 
 @cli.command()
@@ -415,7 +383,7 @@ def _all_answered(screen: "Console", opened: "Session") -> bool:
 
 def _show_where(screen: "Console", opened: "Session", chosen: dict[str, list[str]]) -> None:
     """Where the results are, some questions to them with their answers, what to do next."""
-    from minference_assets import questions
+    from minference_assets import console, questions
     from minference_assets.hints import typed_as
 
     published = opened.lake.published
@@ -426,20 +394,12 @@ def _show_where(screen: "Console", opened: "Session", chosen: dict[str, list[str
     screen.print("  transcripts/        whole conversations as Parquet and JSON lines")
     dataset, keys = next(iter(chosen.items()))
     for answer in questions.examples(published, dataset, keys[0]):
-        _show(screen, answer)
+        console.show_question(screen, answer)
     me = typed_as()
     screen.print("\nNext")
     screen.print(f"  {me} status            what there is of each dataset and partition")
     screen.print(f"  {me} ui                the same as a graph, with schedules and backfills")
     screen.print(f"  {me} new dataset NAME  a dataset of your own")
-
-
-def _show(screen: "Console", answer: "Answer") -> None:
-    from minference_assets.console import show_answer
-
-    screen.print(f"\n[bold]{answer.title}[/bold]")
-    screen.print(f"[dim]{answer.sql};[/dim]")
-    show_answer(screen, answer.names, answer.rows)
 
 
 def _money(amount: "Decimal | None") -> str:

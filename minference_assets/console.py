@@ -16,6 +16,7 @@ from rich.table import Table
 from minference_assets import settings
 from minference_assets.checks import ANSWER_CAME
 from minference_assets.metadata import classes, dollars, duration, percent, plan_cost, progress_line
+from minference_assets.questions import Answer
 from minference_assets.resources import Providers
 from minference_assets.runs import Outcome
 from minference_core.conversations import Plan, RetryReport
@@ -24,7 +25,15 @@ from minference_core.engine import Progress as Standing
 from minference_core.errors import ErrorClass
 from minference_core.specs import SpecReport
 
-__all__ = ["Watch", "open_console", "show_answer", "show_failures", "show_outcomes", "show_summary"]
+__all__ = [
+    "Watch",
+    "open_console",
+    "show_answer",
+    "show_failures",
+    "show_outcomes",
+    "show_question",
+    "show_summary",
+]
 
 _LINE_EVERY_S = 5.0
 _WIDTH = 120  # where there is no terminal to ask: a file, a pipe
@@ -214,6 +223,13 @@ def show_answer(console: Console, names: Sequence[str], rows: Sequence[Sequence[
     for row in rows:
         table.add_row(*(_plain("" if value is None else str(value)) for value in row))
     console.print(table)
+
+
+def show_question(console: Console, answer: Answer) -> None:
+    """A statement as one would type it, with its rows."""
+    console.print(f"\n[bold]{answer.title}[/bold]")
+    console.print(f"[dim]{answer.sql};[/dim]")
+    show_answer(console, answer.names, answer.rows)
 
 
 def _facts(reports: Sequence[RunReport], *, simulated: bool) -> Iterable[tuple[str, str]]:

@@ -13,11 +13,9 @@ from minference_core.store import connect
 
 __all__ = [
     "Answer",
-    "Found",
     "Standing",
     "ask",
     "examples",
-    "find",
     "lineage_of",
     "partitions_in_store",
     "transcript_of",
@@ -32,15 +30,6 @@ class Answer:
     sql: str
     names: tuple[str, ...]
     rows: tuple[tuple[object, ...], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """What an id turned out to be."""
-
-    kind: str
-    version: UUID
-    lineage: UUID
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,13 +64,6 @@ def examples(store: Path, dataset: str, partition: str) -> list[Answer]:
             _answer(connection, "A transcript", _TRANSCRIPT.format(version)),
             _answer(connection, "Its lineage", _LINEAGE.format(lineage)),
         ]
-
-
-def find(store: Path, wanted: UUID) -> Found | None:
-    """A version by its id, or the current version of a lineage by the lineage's."""
-    with connect(store) as connection:
-        rows = connection.execute(_FIND, [wanted, wanted]).fetchall()
-    return Found(*rows[0]) if rows else None
 
 
 def transcript_of(store: Path, version: UUID) -> Answer:
@@ -139,13 +121,6 @@ select id, lineage_id
 from thread_current
 where dataset = ? and partition_key = ? and n_messages <= 6
 order by n_messages desc, id
-limit 1
-"""
-
-_FIND = """
-select kind, id, lineage_id from entity_version where id = ?
-union all
-select 'ChatThread', id, lineage_id from thread_current where lineage_id = ?
 limit 1
 """
 

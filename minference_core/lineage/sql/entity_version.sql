@@ -1,6 +1,10 @@
 -- Every version of everything: what all kinds have in common.
 -- out: kind (ChatThread, ChatMessage, SystemPrompt, LLMConfig, CallableTool, StructuredTool, Usage, a user's own
 --      class), id, lineage_id, parent_id, version_no, created_at, content_hash, mat_id
+-- e.g. select kind, count(*) as versions, count(distinct lineage_id) as things
+--      from entity_version
+--      group by all
+--      order by all
 
 create or replace view entity_version as
 select 'ChatThread' as kind, id, lineage_id, parent_id, version_no, created_at, content_hash, mat_id

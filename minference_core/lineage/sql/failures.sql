@@ -1,6 +1,9 @@
 -- Conversations that ended early: how the last attempt at their current version ended.
 -- out: dataset, partition_key, thread_key, sample, lineage_id, thread_id (the current version), client,
 --      model, generation, turn, step, attempts, error_class, error_message, status_code, sent_at, run_id
+-- e.g. select thread_key, model, turn, attempts, error_class, error_message, status_code
+--      from failures
+--      order by thread_key
 
 create or replace view failures as
 with ranked as (

@@ -2,6 +2,7 @@
 -- out: dataset, partition_key, thread_key, sample, lineage_id, in_thread_id, out_message_id, client, model,
 --      generation, turn, step, attempt, error_class, error_message, finish_reason, content (as far as it
 --      could be read), response_body, sent_at, exchange_id
+-- e.g. select thread_key, turn, error_class, error_message, finish_reason, content from invalid_outputs order by thread_key
 
 create or replace view invalid_outputs as
 select

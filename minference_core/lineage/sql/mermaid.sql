@@ -1,6 +1,7 @@
 -- The tree of a lineage as a Mermaid diagram, for a page that draws it.
 -- in:  lineage (of any kind; UUID or text)
 -- out: the diagram's text, one line for each version and one for each step; null if there is no such lineage
+-- e.g. select mermaid((select lineage_id from thread_current where thread_key = 'refund')) as drawing
 
 create or replace macro mermaid(lineage) as (
     with node as (
@@ -11,7 +12,7 @@ create or replace macro mermaid(lineage) as (
             entity.version_no,
             entity.created_at,
             coalesce(thread.new_message, thread.name, message.content, prompt.content, config.model, tool.name) as said
-        from entity_version as entity
+        from born_with(lineage) as entity
         -- The lineage again: it tells each table where to look, and that it need not look at all.
         left join thread_version as thread
             on thread.id = entity.id and thread.lineage_id = cast(lineage as uuid)

@@ -1,6 +1,7 @@
 -- Any text as it may stand inside the quotes of a Mermaid label: one line, at most 40 characters.
 -- in:  said
 -- out: text in which Mermaid reads no quote, tag, entity, directive or Markdown
+-- e.g. select mermaid_text('He said: "*no*" #1') as label
 
 -- '#' goes first, since it begins every code that follows.
 create or replace macro mermaid_text(said) as (

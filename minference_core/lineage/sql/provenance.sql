@@ -6,6 +6,8 @@
 --      status_code, error_class, finish_reason, sent_at, finished_at, prompt_tokens, completion_tokens, price_id,
 --      cost_usd, run_id (that asked), reused_from (the exchange whose answer was taken over, and that paid for it),
 --      recorded_by_run_id, code_version, recorded_at, mat_id
+-- e.g. select kind, run_id, partition_key, generation, code_version, attempt, model, price_id, cost_usd
+--      from provenance((select id from message_version where content = 'You get 40 dollars back.'))
 
 create or replace macro provenance(version) as table
 with made as (
@@ -58,7 +60,7 @@ select
     recorded.code_version,
     recorded.committed_at as recorded_at,
     entity.mat_id
-from entity_version as entity
+from born_with(version) as entity
 left join thread_version as thread on thread.id = entity.id and thread.lineage_id = entity.lineage_id
 left join made on true
 left join materialization as recorded on recorded.mat_id = entity.mat_id

@@ -1,6 +1,11 @@
 -- What is different between two versions of conversations, of one lineage or two.
 -- in:  a, b (threads; UUID or text)
 -- out: field, change (added, removed, modified), pos (of a message), old_value (in a), new_value (in b)
+-- e.g. select field, change, pos, old_value, new_value
+--      from thread_diff(
+--          (select id from thread_latest where thread_key = 'refund'),
+--          (select id from thread_latest where thread_key = 'refund-de')
+--      )
 
 create or replace macro thread_diff(a, b) as table
 with side as (

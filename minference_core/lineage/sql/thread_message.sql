@@ -1,5 +1,6 @@
 -- Which messages every version of every conversation has. For one version, ask thread_messages(version).
 -- out: thread_id, lineage_id (the conversation's), pos (from 1), message_id
+-- e.g. select short_id(thread_id) as thread, count(*) as messages from thread_message group by all order by all
 
 create or replace view thread_message as
 with recursive resolved as (

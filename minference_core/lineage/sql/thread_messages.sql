@@ -1,6 +1,8 @@
 -- Which messages one version of a conversation has, in order.
 -- in:  version (of a thread; UUID or text)
 -- out: pos (from 1), message_id
+-- e.g. select pos, short_id(message_id) as message
+--      from thread_messages((select id from thread_current where thread_key = 'refund'))
 
 create or replace macro thread_messages(version) as table
 with recursive family as materialized (

@@ -2,6 +2,8 @@
 -- in:  version (UUID or text)
 -- out: used_as (system_prompt, llm_config, tool, forced_output, message), dataset, partition_key, thread_key,
 --      sample, thread_id, lineage_id, version_no, created_at
+-- e.g. select used_as, thread_key, short_id(thread_id) as thread, version_no
+--      from threads_using((select id from tool_version where name = 'refund_order'))
 
 create or replace macro threads_using(version) as table
 with recursive introduced as materialized (
@@ -11,7 +13,7 @@ with recursive introduced as materialized (
 ),
 
 family as materialized (
-    select id, parent_id, keep_n
+    select *
     from thread_version
     where lineage_id in (select lineage_id from introduced)
 ),
@@ -29,30 +31,20 @@ carrying as (
     where family.keep_n >= carrying.pos
 ),
 
+-- Each with its columns at once: to look them up by id again would read the whole table.
 used as (
-    select 'message' as used_as, id from carrying
-    union
-    select 'system_prompt', id from thread_version where system_prompt_id = cast(version as uuid)
+    select 'message' as used_as, * from family where id in (select id from carrying)
     union all
-    select 'llm_config', id from thread_version where llm_config_id = cast(version as uuid)
+    select 'system_prompt', * from thread_version where system_prompt_id = cast(version as uuid)
     union all
-    select 'tool', id from thread_version where list_contains(tool_ids, cast(version as uuid))
+    select 'llm_config', * from thread_version where llm_config_id = cast(version as uuid)
     union all
-    select 'forced_output', id from thread_version where forced_output_id = cast(version as uuid)
+    select 'tool', * from thread_version where list_contains(tool_ids, cast(version as uuid))
+    union all
+    select 'forced_output', * from thread_version where forced_output_id = cast(version as uuid)
 )
 
 select
-    used.used_as,
-    thread.dataset,
-    thread.partition_key,
-    thread.thread_key,
-    thread.sample,
-    thread.id as thread_id,
-    thread.lineage_id,
-    thread.version_no,
-    thread.created_at
+    used_as, dataset, partition_key, thread_key, sample, id as thread_id, lineage_id, version_no, created_at
 from used
-inner join thread_version as thread on thread.id = used.id
-order by
-    thread.dataset, thread.partition_key, thread.thread_key, thread.sample, thread.version_no, thread.created_at,
-    thread.id, used.used_as;
+order by dataset, partition_key, thread_key, sample, version_no, created_at, id, used_as;

@@ -1,6 +1,8 @@
 -- What was said in one version of a conversation, in order. The system prompt, if there is one, is number 0.
 -- in:  version (of a thread; UUID or text)
 -- out: pos, role, content, reasoning, tool_name, tool_call, finish_reason, n_tokens, message_id (the prompt's for 0)
+-- e.g. select pos, role, content, tool_name, tool_call
+--      from transcript((select id from thread_current where thread_key = 'refund'))
 
 create or replace macro transcript(version) as table
 select

@@ -3,6 +3,7 @@
 -- out: dataset, partition_key, thread_key, sample, lineage_id, thread_id, model, n_messages,
 --      messages (list of role and content, oldest first, without the system prompt), system_prompt, meta,
 --      generation
+-- e.g. select thread_key, model, n_messages, messages[-1].content as last_words from transcripts order by thread_key
 
 create or replace view transcripts as
 with recursive resolved as (

@@ -1,6 +1,7 @@
 -- Tokens and dollars by the materialization that recorded them first, and model.
 -- out: dataset, partition_key, generation, run_id, code_version, committed_at, mat_id, client, model, simulated,
 --      requests, attempts, failed_attempts, prompt_tokens, completion_tokens, total_tokens, cost_usd
+-- e.g. select run_id, generation, model, attempts, total_tokens, cost_usd from usage_by_materialization order by all
 
 create or replace view usage_by_materialization as
 select

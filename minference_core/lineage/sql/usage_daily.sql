@@ -1,6 +1,7 @@
 -- Tokens and dollars by day (UTC, when sent), client and model; the simulator's apart from what was paid.
 -- out: day, client, model, simulated, requests, attempts, failed_attempts, prompt_tokens, completion_tokens, cached_tokens,
 --      reasoning_tokens, total_tokens, cost_usd, unknown_price (attempts that used tokens at no known price)
+-- e.g. select day, model, requests, attempts, failed_attempts, total_tokens, cost_usd from usage_daily order by all
 
 create or replace view usage_daily as
 select

@@ -6,6 +6,11 @@ A small store whose every answer is known, made of hand-written rows.
     thread b   b0, without a message yet, whose request failed twice
     thread c   c0 (64 messages) -> c1 (68, no list of its own) -> c2 (66: the last four gave way to two)
     thread d   d0 -> d1, an answer that was cut off; and d0x, a second root: the spec row was edited
+    refund     e0 (asked, by prompt p2) -> e1 (called a tool) -> e2 (generation 1)
+                                                             -> e2x (generation 2; the current one)
+    refund-de  f0, forked from e1 and asked of another model -> f1
+    hello      k0 -> k1
+    hello-2    l0 -> l1: the same words, and the answer of hello
 """
 
 from collections.abc import Mapping
@@ -22,6 +27,8 @@ NASTY = 'Say "hi" to <b>R&D</b>; #1: `x`\n%%{init: {}}%% \\n *_bold_*'
 _NAMES = """
     m1 m2 A B C D a0 a1 a2 a1x b0 c0 c1 c2 d0 d1 d0x P p1 G g1 g2 H h1 T t1 u1 r1 r1x u2 r2 ub ud rd
     e-a1-1 e-a1-2 e-a2 e-a1x e-b-1 e-b-2 e-c1 e-c2 e-d1 k-a1 k-a2 k-a1x k-b k-c1 k-c2 k-d1
+    m3 m4 m5 E F K L e0 e1 e2 e2x f0 f1 k0 k1 l0 l1 p2 U t2 ue call done re rex rf uk rk ul rl
+    e-e1 e-e2 e-e2x e-f1 e-k1 e-l1 k-e1 k-e2 k-e2x k-f1 k-k1 tool-1
 """
 IDS = {
     name: UUID(int=0x019B_0000_0000_8000_8000_0000_0000_0000 + number)
@@ -52,9 +59,13 @@ def named(value: Any) -> Any:
 
 def make(data: Path) -> Path:
     """Write, fold and publish the small store; its published file."""
-    for name, rows in (("first", _first()), ("second", _second())):
+    for name, mat, rows in (
+        ("first", "m1", _first()),
+        ("second", "m2", _second()),
+        ("third", "m3", _third()),
+    ):
         tables = {kind: table(kind, [_with_ids(row) for row in given]) for kind, given in rows.items()}
-        write_segment(data / "inbox", name, IDS["m1" if name == "first" else "m2"], tables)
+        write_segment(data / "inbox", name, IDS[mat], tables)
     store = Store(data, definitions())
     store.fold()
     return store.published
@@ -62,7 +73,9 @@ def make(data: Path) -> Path:
 
 def _with_ids(row: Mapping[str, Any]) -> dict[str, Any]:
     return {
-        column: _id(value) if column.endswith(("id", "ids", "request_key", "content_hash")) else value
+        column: _id(value)
+        if column.endswith(("id", "ids", "request_key", "content_hash", "reused_from"))
+        else value
         for column, value in row.items()
     }
 
@@ -412,4 +425,250 @@ def _second() -> dict[str, list[dict[str, Any]]]:
         "thread_head": [
             {"lineage_id": "A", "thread_id": "a1x", "mat_id": "m2", "sequence": 2, "moved_at": at(2900)}
         ],
+    }
+
+
+def _third() -> dict[str, list[dict[str, Any]]]:
+    """Tools, a fork, and a conversation that took over the answer of another."""
+    return {**_third_threads(), **_third_parts(), **_third_exchanges()}
+
+
+def _third_threads() -> dict[str, list[dict[str, Any]]]:
+    refund = {
+        "partition_key": "2026-01-03",
+        "thread_key": "refund",
+        "mat_id": "m3",
+        "system_prompt_id": "p2",
+        "tool_ids": ["t2"],
+    }
+    german = {**refund, "partition_key": "german", "thread_key": "refund-de", "mat_id": "m5"}
+    hello = {"partition_key": "2026-01-03", "mat_id": "m3"}
+    said = ["ue", "call", "done"]
+    heads = (
+        ("E", "e2", "m3", 1),
+        ("E", "e2x", "m4", 2),
+        ("F", "f1", "m5", 1),
+        ("K", "k1", "m3", 1),
+        ("L", "l1", "m3", 1),
+    )
+    return {
+        "thread_version": [
+            _thread("e0", "E", None, ["ue"], **_made(0, 3000), **refund),
+            _thread("e1", "E", "e0", said, **_made(1, 3001, keep=1, key="k-e1"), **refund),
+            _thread("e2", "E", "e1", [*said, "re"], **_made(2, 3002, keep=3, key="k-e2"), **refund),
+            _thread(
+                "e2x",
+                "E",
+                "e1",
+                [*said, "rex"],
+                generation=2,
+                **_made(2, 3100, keep=3, key="k-e2x"),
+                **{**refund, "mat_id": "m4"},
+            ),
+            _thread("f0", "F", "e1", said, llm_config_id="h1", **_made(0, 3200), **german),
+            _thread(
+                "f1",
+                "F",
+                "f0",
+                [*said, "rf"],
+                llm_config_id="h1",
+                **_made(1, 3201, keep=3, key="k-f1"),
+                **german,
+            ),
+            _thread("k0", "K", None, ["uk"], thread_key="hello", **_made(0, 3000), **hello),
+            _thread(
+                "k1",
+                "K",
+                "k0",
+                ["uk", "rk"],
+                thread_key="hello",
+                **_made(1, 3001, keep=1, key="k-k1"),
+                **hello,
+            ),
+            _thread("l0", "L", None, ["ul"], thread_key="hello-2", **_made(0, 3000), **hello),
+            _thread(
+                "l1",
+                "L",
+                "l0",
+                ["ul", "rl"],
+                thread_key="hello-2",
+                **_made(1, 3001, keep=1, key="k-k1"),
+                **hello,
+            ),
+        ],
+        "thread_head": [
+            {
+                "lineage_id": lineage,
+                "thread_id": thread,
+                "mat_id": mat,
+                "sequence": n,
+                "moved_at": at(3000 + n),
+            }
+            for lineage, thread, mat, n in heads
+        ],
+    }
+
+
+def _made(version_no: int, minutes: float, *, keep: int = 0, key: str | None = None) -> dict[str, Any]:
+    return {"version_no": version_no, "created_at": at(minutes), "keep_n": keep, "request_key": key}
+
+
+def _third_parts() -> dict[str, list[dict[str, Any]]]:
+    called = {"tool_name": "refund_order", "tool_id": "t2", "tool_call_id": "call_1", "mat_id": "m3"}
+    third = {"mat_id": "m3"}
+    return {
+        "message_version": [
+            _message("ue", "user", "My lamp, order 17, arrived broken.", created_at=at(3000), **third),
+            _message(
+                "call",
+                "assistant",
+                "",
+                created_at=at(3001),
+                tool_call='{"order": 17}',
+                finish_reason="tool_calls",
+                n_tokens=9,
+                **called,
+            ),
+            _message("done", "tool", '{"refunded": 40}', created_at=at(3001), **called),
+            _message("re", "assistant", "You get 40 dollars back.", created_at=at(3002), n_tokens=7, **third),
+            _message("rex", "assistant", "40 dollars are on their way.", created_at=at(3100), mat_id="m4"),
+            _message("rf", "assistant", "Sie bekommen 40 Dollar zurück.", created_at=at(3201), mat_id="m5"),
+            _message("uk", "user", "Say hello.", created_at=at(3000), **third),
+            _message("rk", "assistant", "Hello!", created_at=at(3001), finish_reason="stop", **third),
+            _message("ul", "user", "Say hello.", created_at=at(3000), content_hash="uk", **third),
+            _message(
+                "rl",
+                "assistant",
+                "Hello!",
+                created_at=at(3001),
+                finish_reason="stop",
+                content_hash="rk",
+                **third,
+            ),
+        ],
+        "system_prompt_version": [
+            _version(
+                "p2",
+                "P",
+                "p1",
+                name="plain",
+                content="Be brief and kind.",
+                version_no=1,
+                created_at=at(3000),
+                mat_id="m3",
+            )
+        ],
+        "tool_version": [
+            _version(
+                "t2",
+                "U",
+                kind="CallableTool",
+                name="refund_order",
+                description="Pay an order back.",
+                json_schema='{"type": "object", "properties": {"order": {"type": "integer"}}}',
+                created_at=at(3000),
+                mat_id="m3",
+            )
+        ],
+    }
+
+
+def _third_exchanges() -> dict[str, list[dict[str, Any]]]:
+    refund = {"partition_key": "2026-01-03", "thread_key": "refund", "mat_id": "m3", "run_id": "run-3"}
+    german = {"partition_key": "german", "thread_key": "refund-de", "mat_id": "m5", "run_id": "run-5"}
+    claude = {"client": "anthropic", "model": "claude-haiku-4-5"}
+    hello = {**refund, "thread_key": "hello", **_sent(3000, "k1", "rk"), **_answered(5, 2, "0.0002")}
+    made = {"asset_key": "sales/entity_versions", "dataset": "sales", "code_version": "2"}
+    return {
+        "exchange": [
+            _exchange(
+                "e-e1", "E", "k-e1", "e0", **refund, **_sent(3000, "e1", "call"), **_answered(30, 9, "0.002")
+            ),
+            _exchange(
+                "e-e2",
+                "E",
+                "k-e2",
+                "e1",
+                step=2,
+                **refund,
+                **_sent(3001, "e2", "re"),
+                **_answered(50, 7, "0.003"),
+            ),
+            _exchange(
+                "e-e2x",
+                "E",
+                "k-e2x",
+                "e1",
+                step=2,
+                generation=2,
+                **{**refund, "mat_id": "m4", "run_id": "run-4"},
+                **_sent(3099, "e2x", "rex"),
+                **_answered(50, 8, "0.0031"),
+            ),
+            _exchange(
+                "e-f1",
+                "F",
+                "k-f1",
+                "f0",
+                **german,
+                **claude,
+                **_sent(3200, "f1", "rf"),
+                **_answered(60, 9, "0.01"),
+            ),
+            _exchange("e-k1", "K", "k-k1", "k0", **hello),
+            _exchange(
+                "e-l1",
+                "L",
+                "k-k1",
+                "l0",
+                reused_from="e-k1",
+                **{**hello, "thread_key": "hello-2", "out_thread_id": "l1", "out_message_id": "rl"},
+            ),
+        ],
+        "tool_run": [
+            {
+                "id": "tool-1",
+                "mat_id": "m3",
+                "lineage_id": "E",
+                "in_thread_id": "e0",
+                "turn": 1,
+                "step": 1,
+                "tool_call_id": "call_1",
+                "tool_id": "t2",
+                "tool_name": "refund_order",
+                "arguments": '{"order": 17}',
+                "result": '{"refunded": 40}',
+                "started_at": at(3000.5),
+                "duration_ms": 12.5,
+                "run_id": "run-3",
+                "generation": 1,
+            }
+        ],
+        "materialization": [
+            {
+                **made,
+                "mat_id": mat,
+                "partition_key": partition,
+                "generation": generation,
+                "run_id": run,
+                "committed_at": at(minutes),
+                "n_threads": threads,
+                "n_exchanges": exchanges,
+            }
+            for mat, partition, generation, run, minutes, threads, exchanges in (
+                ("m3", "2026-01-03", 1, "run-3", 3010, 3, 4),
+                ("m4", "2026-01-03", 2, "run-4", 3110, 1, 1),
+                ("m5", "german", 1, "run-5", 3210, 1, 1),
+            )
+        ],
+    }
+
+
+def _sent(minutes: float, thread: str, message: str) -> dict[str, Any]:
+    return {
+        "sent_at": at(minutes),
+        "finished_at": at(minutes + 0.1),
+        "out_thread_id": thread,
+        "out_message_id": message,
+        "finish_reason": "stop",
     }

@@ -40,21 +40,28 @@ def test_entity_version_has_all_kinds(ask: Ask) -> None:
     assert ask(
         "select kind, count(*), count(distinct id) from entity_version group by kind order by kind"
     ) == [
-        ("ChatMessage", 78, 78),
-        ("ChatThread", 11, 11),
+        ("CallableTool", 1, 1),
+        ("ChatMessage", 88, 88),
+        ("ChatThread", 21, 21),
         ("LLMConfig", 3, 3),
         ("StructuredTool", 1, 1),
-        ("SystemPrompt", 1, 1),
+        ("SystemPrompt", 2, 2),
     ]
 
 
 def test_thread_latest_is_the_version_furthest_from_the_root(ask: Ask) -> None:
-    assert ask("select id from thread_latest order by id") == ["a2", "b0", "c2", "d1"]
+    assert ask("select id from thread_latest order by id") == [
+        *("a2", "b0", "c2", "d1"),
+        *("e2x", "f1", "k1", "l1"),
+    ]
 
 
 def test_thread_current_is_what_the_last_materialization_left(ask: Ask) -> None:
     """A new generation is current although the older branch is longer."""
-    assert ask("select id from thread_current order by id") == ["a1x", "b0", "c2", "d1"]
+    assert ask("select id from thread_current order by id") == [
+        *("a1x", "b0", "c2", "d1"),
+        *("e2x", "f1", "k1", "l1"),
+    ]
 
 
 def test_thread_message_resolves_long_versions_too(ask: Ask) -> None:
@@ -74,17 +81,31 @@ def test_thread_message_resolves_long_versions_too(ask: Ask) -> None:
         ("d0", 1, 1, "ud", []),
         ("d1", 2, 2, "rd", []),
         ("d0x", 1, 1, "ud", []),
+        ("e0", 1, 1, "ue", []),
+        ("e1", 3, 3, "done", []),
+        ("e2", 4, 4, "re", []),
+        ("e2x", 4, 4, "rex", []),
+        ("f0", 3, 3, "done", []),
+        ("f1", 4, 4, "rf", []),
+        ("k0", 1, 1, "uk", []),
+        ("k1", 2, 2, "rk", []),
+        ("l0", 1, 1, "ul", []),
+        ("l1", 2, 2, "rl", []),
     ]
 
 
 def test_transcripts_has_a_row_for_each_conversation(ask: Ask) -> None:
-    meta = '{"meta_tag": "x"}'
+    meta, kind = '{"meta_tag": "x"}', "Be brief and kind."
 
     assert ask("select * exclude (messages) from transcripts order by thread_key") == [
         ("sales", "2026-01-01", "a", 0, "A", "a1x", "gpt-4.1-mini", 2, "Be brief.", meta, 2),
         ("sales", "2026-01-01", "b", 0, "B", "b0", "gpt-4.1-mini", 0, None, None, 1),
         ("sales", "2026-01-01", "c", 0, "C", "c2", "claude-haiku-4-5", 66, "Be brief.", None, 1),
         ("sales", "2026-01-01", "d", 0, "D", "d1", "gpt-4.1-mini", 2, None, None, 1),
+        ("sales", "2026-01-03", "hello", 0, "K", "k1", "gpt-4.1-mini", 2, None, None, 1),
+        ("sales", "2026-01-03", "hello-2", 0, "L", "l1", "gpt-4.1-mini", 2, None, None, 1),
+        ("sales", "2026-01-03", "refund", 0, "E", "e2x", "gpt-4.1-mini", 4, kind, None, 2),
+        ("sales", "german", "refund-de", 0, "F", "f1", "claude-haiku-4-5", 4, kind, None, 1),
     ]
     assert ask("select messages from transcripts where thread_key = 'a'") == [
         [{"role": "user", "content": NASTY}, {"role": "assistant", "content": "Good day."}]
@@ -109,8 +130,8 @@ def test_usage_daily(ask: Ask) -> None:
     assert ask("from usage_daily order by day, client") == [
         (date(2026, 1, 1), *gpt, False, 4, 6, 4, 37, 107, 0, 0, 144, "0.003", 0),
         (date(2026, 1, 2), *claude, False, 1, 1, 0, 100, 10, 0, 0, 110, None, 1),
-        (date(2026, 1, 3), *claude, False, 1, 1, 0, 100, 10, 0, 0, 110, None, 1),
-        (date(2026, 1, 3), *gpt, False, 1, 1, 0, 10, 3, 0, 0, 13, "0.0011", 0),
+        (date(2026, 1, 3), *claude, False, 2, 2, 0, 160, 19, 0, 0, 179, "0.01", 1),
+        (date(2026, 1, 3), *gpt, False, 5, 5, 0, 145, 29, 0, 0, 174, "0.0094", 0),
     ]
 
 
@@ -118,11 +139,125 @@ def test_usage_by_materialization(ask: Ask) -> None:
     first = ("sales", "2026-01-01", 1, "run-1", "1", 30.0, "m1")
     second = ("sales", "2026-01-01", 2, "run-2", "1", 2900.0, "m2")
 
-    assert ask("from usage_by_materialization order by generation, client") == [
+    assert ask("from usage_by_materialization where code_version = '1' order by generation, client") == [
         (*first, "anthropic", "claude-haiku-4-5", False, 2, 2, 0, 200, 20, 220, None),
         (*first, "openai", "gpt-4.1-mini", False, 4, 6, 4, 37, 107, 144, "0.003"),
         (*second, "openai", "gpt-4.1-mini", False, 1, 1, 0, 10, 3, 13, "0.0011"),
     ]
+
+
+def test_usage_has_a_row_for_each_attempt_that_was_sent_and_every_dimension_of_it(ask: Ask) -> None:
+    """What was taken over (l1) was paid for elsewhere."""
+    query = """
+        select exchange_id, partition_key, run_id, code_version, day::varchar, hour, tool_called,
+        system_prompt_id, llm_config_id, tool_ids, price_id, total_tokens, cost_usd, round(seconds)
+        from usage where run_id != 'run-1' order by sent_at, exchange_id
+    """
+    day, hour = "2026-01-03", 48 * 60 + 60
+    mini = ("g1", ["t2"], "prices-1")
+
+    assert ask(query) == [
+        (
+            "e-a1x",
+            "2026-01-01",
+            "run-2",
+            "1",
+            day,
+            48 * 60,
+            None,
+            "p1",
+            "g1",
+            [],
+            "prices-1",
+            13,
+            "0.0011",
+            60,
+        ),
+        ("e-e1", day, "run-3", "2", day, hour + 60, "refund_order", "p2", *mini, 39, "0.002", 6),
+        ("e-k1", day, "run-3", "2", day, hour + 60, None, None, "g1", [], "prices-1", 7, "0.0002", 6),
+        ("e-e2", day, "run-3", "2", day, hour + 60, None, "p2", *mini, 57, "0.003", 6),
+        ("e-e2x", day, "run-4", "2", day, hour + 120, None, "p2", *mini, 58, "0.0031", 6),
+        ("e-f1", "german", "run-5", "2", day, 3180, None, "p2", "h1", ["t2"], "prices-1", 69, "0.01", 6),
+    ]
+
+
+def test_usage_by_whatever_one_asks(ask: Ask) -> None:
+    assert ask("from usage_by(client)") == [
+        ("anthropic", 3, 3, 0, 260, 29, 0, 0, 289, "0.01", 2),
+        ("openai", 9, 11, 4, 182, 136, 0, 0, 318, "0.0124", 0),
+    ]
+    assert ask("select dimension, attempts from usage_by(date_trunc('month', day))") == [(0, 14)]
+    assert ask("select dimension, attempts, cost_usd from usage_by({'r': run_id, 'p': partition_key})")[
+        -2:
+    ] == [
+        ({"r": "run-4", "p": "2026-01-03"}, 1, "0.0031"),
+        ({"r": "run-5", "p": "german"}, 1, "0.01"),
+    ]
+
+
+def test_failures_by_class(ask: Ask) -> None:
+    assert ask("select * exclude (first_at, last_at) from failures_by_class order by error_class") == [
+        ("sales", "2026-01-01", "server", "openai", "gpt-4.1-mini", 1, 2, "it broke, time 2"),
+        ("sales", "2026-01-01", "truncated", "openai", "gpt-4.1-mini", 1, 1, "cut off at 100 tokens"),
+    ]
+
+
+def test_duplicates_are_messages_of_their_own_that_say_the_same(ask: Ask) -> None:
+    """Not those that branches and forks share."""
+    assert ask("from duplicates order by role") == [
+        ("assistant", "Hello!", 2, ["rk", "rl"], 3001, 3001),
+        ("user", "Say hello.", 2, ["uk", "ul"], 3000, 3000),
+    ]
+
+
+def test_forks_of_a_version_and_of_a_lineage(ask: Ask) -> None:
+    fork = ("F", "f0", "e1", "E", "sales", "german", "refund-de", 0, 3200)
+
+    assert ask("from forks({E})") == [fork]
+    assert ask("from forks({e1})") == [fork]
+    assert ask("from forks({e2})") == []
+    assert ask("from forks({F})") == []
+
+
+def test_a_fork_is_the_root_of_its_own_lineage_and_goes_back_further(ask: Ask) -> None:
+    assert ask("select depth, id from lineage_tree({F})") == [(0, "f0"), (1, "f1")]
+    assert ask("select id from descendants({e1})") == ["e1", "e2", "e2x"]
+    assert len(ask("select mermaid({F})")[0].splitlines()) == 4
+    assert ask("select depth, id, lineage_id from ancestors({f1})") == [
+        (0, "f1", "F"),
+        (1, "f0", "F"),
+        (2, "e1", "E"),
+        (3, "e0", "E"),
+    ]
+    assert ask("select old_ids({f1})") == [["f0"]]
+    assert ask("select pos from thread_messages({f1})") == [1, 2, 3, 4]
+
+
+def test_the_lineage_of_a_version_and_what_was_born_with_it(ask: Ask) -> None:
+    assert ask("select lineage_of({e2x})") == ["E"]
+    assert ask("select lineage_of({E})") == [None]
+    assert ask("select count(*) = (select count(*) from entity_version) from born_with({a0})") == [True]
+    assert ask("select count(*) from born_with('019c0000-0000-8000-8000-000000000001')") == [0]
+    assert ask("select first_id({a0})::varchar, last_id({a0})::varchar") == [
+        ("019b0000-0000-0000-0000-000000000000", "019b0000-0000-ffff-ffff-ffffffffffff")
+    ]
+
+
+def test_two_versions_of_anything_differ_field_by_field(ask: Ask) -> None:
+    words = "select field, old_value, new_value from version_diff({%s}, {%s})"
+
+    assert ask("from version_diff({p1}, {p2})") == [
+        ("content", "modified", None, "Be brief.", "Be brief and kind.")
+    ]
+    assert ask(words % ("g1", "g2")) == [("temperature", None, "0.9")]
+    assert ask(words % ("re", "rex")) == [
+        ("content", "You get 40 dollars back.", "40 dollars are on their way.")
+    ]
+    assert [field for field, _, _ in ask(words % ("t1", "t2"))] == [
+        *("description", "json_schema", "kind", "name")
+    ]
+    assert ask("from version_diff({a1}, {a1x})") == ask("from thread_diff({a1}, {a1x})")
+    assert ask("from version_diff({p2}, {p2})") == []
 
 
 def test_failures_are_conversations_that_stopped_and_not_attempts_that_were_repeated(ask: Ask) -> None:
