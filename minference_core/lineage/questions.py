@@ -129,6 +129,9 @@ class Questions:
     def thread_diff(self, a: Id, b: Id) -> pl.DataFrame:
         return self.ask("from thread_diff($a, $b)", a=a, b=b)
 
+    def compare(self, a: str, b: str) -> pl.DataFrame:
+        return self.ask("from compare($a, $b)", a=a, b=b)
+
     def duplicates(self, where: str = "true", /, **parameters: Any) -> pl.DataFrame:
         return self._view("duplicates", where, parameters)
 

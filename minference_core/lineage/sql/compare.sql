@@ -1,10 +1,12 @@
--- Two branches side by side: a partition and the fork of it, two forks, or two generations of a partition.
+-- Two branches side by side: a partition and the fork of it, two forks, or two generations of a partition. Conversations
+-- that go back to the same one are in one row. Of several forks of it the first stands beside the first, and so on; where
+-- a side has only one, it stands beside each.
 -- in:  a, b (dataset/partition for what is current there, dataset/partition@generation for one generation)
 -- out: thread_key, sample, origin (the lineage that both go back to), a_thread_id, b_thread_id, a_model, b_model,
 --      a_reply, b_reply (the last message), same (whether they are alike; null where one is missing), a_error, b_error,
 --      a_completion_tokens, b_completion_tokens, a_cost_usd, b_cost_usd (of all attempts of that generation)
--- Conversations that go back to the same one are in one row. Of several forks of it the first stands beside the
--- first, and so on; where a side has only one, it stands beside each.
+-- e.g. select thread_key, a_reply, b_reply, same, b_cost_usd
+--      from compare('sales/2026-01-03', 'sales/german')
 
 create or replace macro compare(a, b) as table
 with recursive asked as (
@@ -60,8 +62,8 @@ origin as (
 
     select origin.lineage_id, forked.lineage_id, origin.depth + 1
     from origin
-    inner join thread_version as first on first.lineage_id = origin.origin and first.version_no = 1
-    inner join thread_version as forked on forked.id = first.parent_id
+    inner join thread_version as first on first.lineage_id = origin.origin and first.version_no <= 1
+    inner join thread_version as forked on forked.id = first.parent_id and forked.lineage_id <> first.lineage_id
 ),
 
 spent as (

@@ -28,7 +28,7 @@ SECTIONS = {
         "mermaid",
         "threads_using",
     ),
-    "What differs, and what does not": ("version_diff", "thread_diff", "duplicates"),
+    "What differs, and what does not": ("compare", "version_diff", "thread_diff", "duplicates"),
     "Tokens and dollars": ("usage", "usage_by", "usage_daily", "usage_by_materialization"),
     "What went wrong": ("failures", "failures_by_class", "invalid_outputs"),
     "What the others are made of": (
