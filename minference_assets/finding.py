@@ -64,30 +64,20 @@ def _digits(word: str) -> str:
 
 
 def _by_id(connection: duckdb.DuckDBPyConnection, word: str, digits: str) -> Found:
-    if len(digits) == 32:
-        found = _exactly(connection, UUID(digits))
-        if found is None:
-            raise NotFound(f"{word} is not in the store")
-        return found
-    there = _partly(connection, digits)
+    there = [UUID(digits)] if len(digits) == 32 else _partly(connection, digits)
     if not there:
         raise NotFound(f"no id in the store begins or ends with {word}")
     if len(there) > 1:
         several = ", ".join(map(str, there[:_SHOWN])) + (" and more" if len(there) > _SHOWN else "")
         raise NotFound(f"several ids begin or end with {word} (their ends differ): {several}")
-    found = _exactly(connection, there[0])
-    if found is None:
+    rows = connection.execute(_EXACTLY, {"id": there[0]}).fetchall()
+    if not rows:
         raise NotFound(f"{word} is not in the store")
-    return found
-
-
-def _exactly(connection: duckdb.DuckDBPyConnection, wanted: UUID) -> Found | None:
-    rows = connection.execute(_EXACTLY, {"id": wanted}).fetchall()
-    return Found(*rows[0][:3]) if rows else None
+    return Found(*rows[0][:3])
 
 
 def _partly(connection: duckdb.DuckDBPyConnection, digits: str) -> list[UUID]:
-    """Ids of versions and lineages; a lineage of one version counts as that."""
+    """The ids of versions and lineages that begin or end so."""
     bounds = {"low": UUID(digits.ljust(32, "0")), "high": UUID(digits.ljust(32, "f")), "end": digits}
     rows = connection.execute(_PARTLY, {**bounds, "most": _SHOWN + 1}).fetchall()
     return [one for (one,) in rows]
@@ -131,12 +121,12 @@ limit 1
 
 _PARTLY = """
 with named as (
-    select id, id = lineage_id as is_lineage, lineage_id from entity_version
-    union all
-    select distinct lineage_id, true, lineage_id from thread_version
+    select id from entity_version
+    union
+    select lineage_id from entity_version
 )
 
-select distinct id
+select id
 from named
 where id between $low and $high or suffix(replace(cast(id as varchar), '-', ''), $end)
 order by id
