@@ -40,6 +40,8 @@ QUESTIONS = {
     "lineage_tree": "from lineage_tree($lineage)",
     "transcript": "from transcript($version)",
     "thread_diff": "from thread_diff($other, $version)",
+    "version_diff": "from version_diff($other, $version)",
+    "forks": "from forks($lineage)",
     "thread_as_of": "from thread_as_of($lineage, '2100-01-01')",
     "provenance": "from provenance($version)",
     "mermaid": "select mermaid($lineage)",

@@ -60,9 +60,16 @@ with side as (
 
     select cast(beside ->> '$.usage.id' as uuid), to_json({'kind': 'Usage'}), beside -> '$.usage'
     from message_version
+    where id between first_id(a) and last_id(a) and beside ->> '$.usage.id' = cast(cast(a as uuid) as varchar)
+
+    union all -- not one range or the other, for which all of the table would be read
+
+    select cast(beside ->> '$.usage.id' as uuid), to_json({'kind': 'Usage'}), beside -> '$.usage'
+    from message_version
     where
-        (id between first_id(a) and last_id(a) or id between first_id(b) and last_id(b))
-        and beside ->> '$.usage.id' in (cast(cast(a as uuid) as varchar), cast(cast(b as uuid) as varchar))
+        id between first_id(b) and last_id(b)
+        and beside ->> '$.usage.id' = cast(cast(b as uuid) as varchar)
+        and cast(a as uuid) <> cast(b as uuid)
 ),
 
 -- A field that is null, or that only one of them has, is null here; ids and times are no content.
