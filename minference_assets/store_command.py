@@ -117,6 +117,7 @@ def _partitions() -> "Iterator[Made]":
 def _holding(data: Path, done: "Redaction") -> list[Path]:
     """What there is beside the store of the conversations that had the text."""
     found = [data / "library"] if done.of_programs else []
+    found += [data / "exports" / dataset for dataset in dict(done.partitions)]
     for dataset, key in done.partitions:
         for kind in ("thread_specs", "requests", "journal", "exchanges", "transcripts"):
             found += sorted((data / kind / dataset).glob(f"{key}*"))
