@@ -133,7 +133,13 @@ class Purse:
         self._queue.append((cost, answer))
         if self._filler is None or self._filler.done():
             self._filler = asyncio.create_task(self._fill())
-        if (full := await answer) is not None:
+        try:
+            full = await answer
+        except asyncio.CancelledError:
+            if not answer.cancelled() and answer.exception() is None and answer.result() is None:
+                self.settle(cost, Takings())  # it was let through at the very moment when it was let go
+            raise
+        if full is not None:
             raise BudgetSpent(f"the budget of {full} has no room for it: raise the budget and run again")
 
     def settle(self, reserved: Takings, spent: Takings) -> None:
@@ -153,10 +159,13 @@ class Purse:
     async def __aexit__(
         self, exc_type: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None
     ) -> None:
-        for task in (self._filler, self._tidier):
-            if task is not None:
-                task.cancel()
-        async with self._books:
+        async with self._books:  # only now is no question under way, which has what was spent
+            for task in (self._filler, self._tidier):
+                if task is not None:
+                    task.cancel()
+            for _, answer in self._queue:
+                answer.cancel()
+            self._queue.clear()
             if self._scopes:
                 await self._ledger.finish(self._holder, self._scopes, self._untold)
                 self._untold = Takings()

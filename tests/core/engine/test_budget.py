@@ -4,6 +4,7 @@ import asyncio
 import random
 import subprocess
 import sys
+import time
 import uuid
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -146,6 +147,49 @@ asyncio.run(main(int(sys.argv[1])))
     with Ledger(ledger_url) as ledger:
         assert spent(ledger, scope) == [sum(by_process)]
     assert 20_000 - 200 <= sum(by_process) <= 20_000
+
+
+def test_what_was_spent_counts_although_the_run_ends_while_the_ledger_is_asked() -> None:
+    async def run(ledger: Ledger) -> None:
+        async with Purse(ledger, "run", [Budget(scope="x", tokens=1_000)]) as purse:
+            await spend(purse, 100, 100)
+            ledger._thread.submit(time.sleep, 0.1)  # the question has to wait, and is not asked yet
+            waiting = asyncio.create_task(purse.reserve(Takings(0, 500)))
+            await asyncio.sleep(0.01)
+            waiting.cancel()
+
+    with Ledger() as ledger:
+        asyncio.run(run(ledger))
+
+        assert spent(ledger, "x") == [100]
+
+
+def test_who_is_let_go_at_the_moment_of_being_let_through_keeps_nothing_from_others() -> None:
+    async def run(ledger: Ledger) -> bool:
+        async with Purse(ledger, "run", [Budget(scope="x", tokens=100)]) as purse:
+            await purse.reserve(Takings(0, 100))
+            waiting = asyncio.create_task(purse.reserve(Takings(0, 100)))
+            await asyncio.sleep(0.05)
+            purse.settle(Takings(0, 100), Takings())
+            waiting.cancel()
+            return await asyncio.wait_for(spend(purse, 100, 100), 5.0)
+
+    with Ledger() as ledger:
+        assert asyncio.run(run(ledger))
+
+
+def test_nobody_waits_at_a_purse_that_is_closed() -> None:
+    async def run(ledger: Ledger) -> list[object]:
+        async with Purse(ledger, "run", [Budget(scope="x", tokens=100)]) as purse:
+            await purse.reserve(Takings(0, 100))
+            waiting = asyncio.create_task(purse.reserve(Takings(0, 100)))
+            await asyncio.sleep(0.05)
+        return await asyncio.wait_for(asyncio.gather(waiting, return_exceptions=True), 5.0)
+
+    with Ledger() as ledger:
+        (ended,) = asyncio.run(run(ledger))
+
+    assert isinstance(ended, asyncio.CancelledError)
 
 
 def test_what_a_killed_run_had_set_aside_stays_so_until_its_journal_says_what_it_spent() -> None:
