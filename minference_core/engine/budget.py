@@ -6,6 +6,7 @@ is under way to be settled; those that do not fit even then are not sent.
 """
 
 import asyncio
+import contextlib
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -26,6 +27,8 @@ _NANO = Decimal(1_000_000_000)
 _AHEAD_S = 0.5
 # How often to ask again when others hold what is missing.
 _ASK_AGAIN_S = 0.5
+# How often a run that waits for its own answers says that it is there; the ledger believes it for longer.
+_PULSE_S = 10.0
 # How long what is set aside, and not used, is kept from others.
 _TIDY_S = 1.0
 
@@ -190,12 +193,12 @@ class Purse:
         try:
             while self._queue:
                 self._settled.clear()
-                wish = self._ahead()
+                head, wish = self._queue[0], self._ahead()
                 for cost, _ in self._queue:
                     wish = wish.plus(cost)
-                room = await self._ask(self._queue[0][0], wish)
+                room = await self._ask(head[0], wish)
                 self._serve()
-                if self._queue and room.granted is None:
+                if room.granted is None and self._queue and self._queue[0] is head:
                     await self._wait_or_refuse(room)
         except Exception as exc:  # noqa: BLE001 (whoever waits must hear of it, whatever it is)
             for _, answer in self._queue:
@@ -209,7 +212,8 @@ class Purse:
         if self._settled.is_set():
             return  # while the ledger was asked: its answer is out of date
         if self._in_use != Takings():
-            await self._settled.wait()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._settled.wait(), _PULSE_S)
         elif room.may_change:
             await asyncio.sleep(_ASK_AGAIN_S)
         else:

@@ -27,7 +27,7 @@ __all__ = [
 
 # The holder of what runs spent that are over.
 _CLOSED = ""
-# A run on another machine that has not been heard of for so long has died.
+# A run that has not been heard of for so long has died, though another process may have its number by now.
 _ALIVE_S = 60.0
 # Little is left when another so many wishes of the same size would not fit.
 _SCARCE = 8
@@ -194,6 +194,8 @@ def _day_of(scope: str) -> date | None:
 
 
 def _alive(row: sa.Row[tuple[object, ...]], now: float) -> bool:
-    """Whether a run is still there: by its process on this machine, by its word on others."""
+    """Whether a run is still there: not if its process is seen to have died, or it has been silent."""
     process = Process(row.pid, row.host)
-    return process.is_running() if process.is_here() else bool(0 <= now - row.seen_at < _ALIVE_S)
+    if process.is_here() and not process.is_running():
+        return False
+    return bool(0 <= now - row.seen_at < _ALIVE_S)
