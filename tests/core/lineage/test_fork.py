@@ -119,7 +119,9 @@ def test_branches_stand_side_by_side(held: Pipeline) -> None:
     stored(forked(held, "2026-11-17", changes={"model": "gpt-4.1"}))
     stored(forked(held, "2026-11-18", changes={"samples": 2}))
 
-    origin, fork, twice = (f"chat/{key}" for key in (DAY, "2026-11-17", "2026-11-18"))
+    stored(forked(held, "2026-11-19", changes={"samples": 3}))
+    days = (DAY, "2026-11-17", "2026-11-18", "2026-11-19")
+    origin, fork, twice, thrice = (f"chat/{key}" for key in days)
     rows = ask(
         held,
         "select thread_key, a_model, b_model, a_reply is not null and b_reply is not null,"
@@ -141,10 +143,18 @@ def test_branches_stand_side_by_side(held: Pipeline) -> None:
         twice,
     )
 
+    uneven = ask(
+        held,
+        "select thread_key, count(*), count(a_reply), count(b_reply) from compare($1, $2)"
+        " group by thread_key, origin order by 1",
+        twice,
+        thrice,
+    )
     assert rows == [(f"t{n}", "gpt-4.1-mini", "gpt-4.1", True, True) for n in range(4)]
     assert pairs == [(f"t{n}", 2, 2, 2) for n in range(4)]
     assert siblings == [(8, 8, 8, 4)]
 
+    assert [counts for _, *counts in uneven] == [[3, 2, 3]] * 4
 
 def test_generations_stand_side_by_side(held: Pipeline) -> None:
     stored(replace(held, generation=1))
