@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import Self
 
 from minference_core.engine.ledger import Ledger, Room, Takings
-from minference_core.engine.ledger.budgets import Scope, Wish, on_day
+from minference_core.engine.ledger.budgets import Scope, Wish, in_all, on_day
 from minference_core.errors import LedgerError
 from minference_core.threads import OwnPrice
 
@@ -52,7 +52,7 @@ class Budget:
 
     def scopes(self, now: datetime) -> list[Scope]:
         """What it is in the ledger at an instant."""
-        name = on_day(self.scope, now.date()) if self.daily else self.scope
+        name = on_day(self.scope, now.date()) if self.daily else in_all(self.scope)
         caps = {"nanodollars": None if self.usd is None else int(self.usd * _NANO), "tokens": self.tokens}
         return [Scope(name, unit, most) for unit, most in caps.items() if most is not None]
 

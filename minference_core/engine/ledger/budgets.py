@@ -20,6 +20,7 @@ __all__ = [
     "balances",
     "correct",
     "finish",
+    "in_all",
     "on_day",
     "open_holdings",
     "reserve",
@@ -121,6 +122,11 @@ def correct(connection: sa.Connection, holder: str, spent: Mapping[date, Takings
 def on_day(scope: str, day: date) -> str:
     """The name of a budget's part of one day."""
     return f"{scope} {day}"
+
+
+def in_all(scope: str) -> str:
+    """The name of a budget without end, which must not look like that of a day."""
+    return f"{scope} in all" if _DAY.search(scope) else scope
 
 
 def open_holdings(connection: sa.Connection, prefix: str) -> list[str]:

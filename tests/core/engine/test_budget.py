@@ -205,14 +205,15 @@ def test_nobody_waits_at_a_purse_that_is_closed() -> None:
         assert asyncio.run(run(ledger))
 
 
-def test_what_a_killed_run_had_set_aside_stays_so_until_its_journal_says_what_it_spent() -> None:
+@pytest.mark.parametrize("scope", ["x", "requests out 2026-01-01", "requests out 2026-13-45"])
+def test_what_a_killed_run_had_set_aside_stays_so_until_its_journal_says_what_it_spent(scope: str) -> None:
     async def dies(ledger: Ledger) -> Purse:
-        purse = Purse(ledger, "run 1", [Budget(scope="x", tokens=100)])
+        purse = Purse(ledger, "run 1", [Budget(scope=scope, tokens=100)])
         await purse.reserve(Takings(0, 80))
         return purse
 
     async def after(ledger: Ledger) -> list[bool]:
-        async with Purse(ledger, "run 2", [Budget(scope="x", tokens=100)]) as purse:
+        async with Purse(ledger, "run 2", [Budget(scope=scope, tokens=100)]) as purse:
             before = await spend(purse, 50, 0)
             await ledger.correct("run 1", {date(2026, 11, 25): Takings(0, 30)})
             return [before, await spend(purse, 70, 0), await spend(purse, 71, 0)]
