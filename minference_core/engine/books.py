@@ -40,8 +40,9 @@ async def opened_books(
     async with Purse(ledger, f"{prefix}{run_id}", spending.budgets) as purse:
         if purse.budgets:
             for holder in await ledger.open_holdings(prefix):
-                died = holder.removeprefix(prefix)
-                await ledger.correct(holder, await asyncio.to_thread(spent_on_record, journal, died))
+                whose, _, died = holder.rpartition(" ")
+                if f"{whose} " == prefix:  # not of a folder that is spelt alike, or goes on after a space
+                    await ledger.correct(holder, await asyncio.to_thread(spent_on_record, journal, died))
         yield purse
 
 

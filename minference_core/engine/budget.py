@@ -6,6 +6,7 @@ is under way to be settled; those that do not fit even then are not sent.
 """
 
 import asyncio
+import contextlib
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,7 +16,7 @@ from types import TracebackType
 from typing import Self
 
 from minference_core.engine.ledger import Ledger, Room, Takings
-from minference_core.engine.ledger.budgets import Scope, Wish, on_day
+from minference_core.engine.ledger.budgets import Scope, Wish, in_all, on_day
 from minference_core.errors import LedgerError
 from minference_core.threads import OwnPrice
 
@@ -26,6 +27,8 @@ _NANO = Decimal(1_000_000_000)
 _AHEAD_S = 0.5
 # How often to ask again when others hold what is missing.
 _ASK_AGAIN_S = 0.5
+# How often a run that waits for its own answers says that it is there; the ledger believes it for longer.
+_PULSE_S = 10.0
 # How long what is set aside, and not used, is kept from others.
 _TIDY_S = 1.0
 
@@ -49,7 +52,7 @@ class Budget:
 
     def scopes(self, now: datetime) -> list[Scope]:
         """What it is in the ledger at an instant."""
-        name = on_day(self.scope, now.date()) if self.daily else self.scope
+        name = on_day(self.scope, now.date()) if self.daily else in_all(self.scope)
         caps = {"nanodollars": None if self.usd is None else int(self.usd * _NANO), "tokens": self.tokens}
         return [Scope(name, unit, most) for unit, most in caps.items() if most is not None]
 
@@ -116,6 +119,11 @@ class Purse:
         """Whether any budget is in dollars, so that a price must be known."""
         return any(budget.usd is not None for budget in self.budgets)
 
+    @property
+    def has_tokens(self) -> bool:
+        """Whether any budget is in tokens, so that an answer must have an end."""
+        return any(budget.tokens is not None for budget in self.budgets)
+
     async def reserve(self, cost: Takings) -> None:
         """
         Set aside what a request may cost; first come, first served.
@@ -133,7 +141,13 @@ class Purse:
         self._queue.append((cost, answer))
         if self._filler is None or self._filler.done():
             self._filler = asyncio.create_task(self._fill())
-        if (full := await answer) is not None:
+        try:
+            full = await answer
+        except asyncio.CancelledError:
+            if not answer.cancelled() and answer.exception() is None and answer.result() is None:
+                self.settle(cost, Takings())  # it was let through at the very moment when it was let go
+            raise
+        if full is not None:
             raise BudgetSpent(f"the budget of {full} has no room for it: raise the budget and run again")
 
     def settle(self, reserved: Takings, spent: Takings) -> None:
@@ -153,10 +167,13 @@ class Purse:
     async def __aexit__(
         self, exc_type: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None
     ) -> None:
-        for task in (self._filler, self._tidier):
-            if task is not None:
-                task.cancel()
-        async with self._books:
+        async with self._books:  # only now is no question under way, which has what was spent
+            for task in (self._filler, self._tidier):
+                if task is not None:
+                    task.cancel()
+            for _, answer in self._queue:
+                answer.cancel()
+            self._queue.clear()
             if self._scopes:
                 await self._ledger.finish(self._holder, self._scopes, self._untold)
                 self._untold = Takings()
@@ -181,12 +198,12 @@ class Purse:
         try:
             while self._queue:
                 self._settled.clear()
-                wish = self._ahead()
+                head, wish = self._queue[0], self._ahead()
                 for cost, _ in self._queue:
                     wish = wish.plus(cost)
-                room = await self._ask(self._queue[0][0], wish)
+                room = await self._ask(head[0], wish)
                 self._serve()
-                if self._queue and room.granted is None:
+                if room.granted is None and self._queue and self._queue[0] is head:
                     await self._wait_or_refuse(room)
         except Exception as exc:  # noqa: BLE001 (whoever waits must hear of it, whatever it is)
             for _, answer in self._queue:
@@ -200,7 +217,8 @@ class Purse:
         if self._settled.is_set():
             return  # while the ledger was asked: its answer is out of date
         if self._in_use != Takings():
-            await self._settled.wait()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._settled.wait(), _PULSE_S)
         elif room.may_change:
             await asyncio.sleep(_ASK_AGAIN_S)
         else:

@@ -8,6 +8,7 @@ of at most about a second, so that a question to the ledger serves many, and eac
 import asyncio
 import contextlib
 import time
+import uuid
 from collections import deque
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -83,6 +84,7 @@ class Gate:
             max_in_flight, by_latency=lane.client in LEARNS_FROM_LATENCY, ceiling=_unknown(lane.limits)
         )
         self._lane = lane
+        self._name = uuid.uuid4().hex  # its slots are its own, whoever else asks on the same ledger
         self._ledger = ledger
         self._counts_used = lane.client in COUNTS_WHAT_WAS_USED
         self._unbooked: deque[_Waiting] = deque()
@@ -188,7 +190,7 @@ class Gate:
             self._timer.cancel()
         if self._lane.limits.max_in_flight is not None and self.window.ceiling:
             with contextlib.suppress(LedgerError):  # others see by themselves that it is gone
-                await self._ledger.order(Order(account=self._lane.account, limits=self._lane.limits))
+                await self._ledger.leave(self._name)
 
     # ── what a request takes ──────────────────────────────────────────────────
     def _amounts(self, weight: Weight) -> Amounts:
@@ -327,6 +329,7 @@ class Gate:
                     waiting.let_in.set_exception(exc)
             self._booked.clear()
             self._unbooked.clear()
+            self.window.fail(exc)
             return
         self._asking = None
         self._arm()
@@ -342,6 +345,7 @@ class Gate:
         needs = [waiting.amounts for waiting in self._unbooked]
         return Order(
             account=self._lane.account,
+            gate=self._name,
             limits=self._lane.limits,
             needs=[*needs, *[self._usual] * max(0, ahead - len(needs))],
             within_s=LEAD_S,

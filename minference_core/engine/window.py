@@ -90,7 +90,7 @@ class Window:
         try:
             await let_in
         except asyncio.CancelledError:
-            if let_in.done() and not let_in.cancelled():
+            if let_in.done() and not let_in.cancelled() and let_in.exception() is None:
                 self.leave()  # it was let in at the very moment when it was let go
             raise
 
@@ -106,6 +106,13 @@ class Window:
             if not let_in.done():
                 self.in_use += 1
                 let_in.set_result(None)
+
+    def fail(self, error: Exception) -> None:
+        """Whoever waits is told that nobody can be let in."""
+        while self._queue:
+            let_in = self._queue.popleft()
+            if not let_in.done():
+                let_in.set_exception(error)
 
     def refused(self, now: float) -> None:
         """It was too much."""

@@ -56,6 +56,7 @@ FORKS = pa.schema(
 )
 _AT_A_TIME = 256
 _META = "meta_"
+_JSON = frozenset({"output_schema", "extra_body"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +93,8 @@ def fork_specs(
         changes: Spec columns that are others than the forked threads', for all rows.
 
     Raises:
-        ConfigError: The query cannot be run, has no column `id`, or one that no spec has; or the target is
-            there already.
+        ConfigError: The query cannot be run, has no column `id`, or one that no spec has; a value is none of
+            its column's; or the target is there already.
         StoreError: The store cannot be read.
         DiskError: The target cannot be written.
     """
@@ -159,6 +160,7 @@ class _Rows:
             raise _Refused("it is the id of no version of a thread in the store")
         said = {name: value for name, value in row.items() if name != "id" and value is not None}
         given = {"thread_key": str(row["id"]), **self.changes, **said}
+        given = {name: _as_column(name, value) for name, value in given.items()}
         kept, prompt = self._kept(thread, given.get("prompt"))
         return {**_asked_with(thread, given), **given, "past": past_of(thread, kept), "prompt": prompt}
 
@@ -193,6 +195,21 @@ def _as_id(value: object) -> UUID:
         return value if isinstance(value, UUID) else UUID(str(value))
     except ValueError as exc:
         raise ConfigError(f"the query's column id holds {value!r}, which is no id") from exc
+
+
+def _as_column(name: str, value: Any) -> Any:
+    """A value as its column has it."""
+    if name.startswith(_META):
+        return value
+    kind = FORKS.field(name).type
+    if name in _JSON and not isinstance(value, str):
+        return _json(value)
+    if isinstance(value, str) and pa.types.is_list(kind):  # Arrow would take it for a list of letters
+        raise ConfigError(f"{name} cannot be {value!r}: give a list")
+    try:
+        return pa.scalar(value).cast(kind).as_py()
+    except (pa.ArrowException, OverflowError) as exc:
+        raise ConfigError(f"{name} cannot be {value!r}: its column is of type {kind}") from exc
 
 
 def _asked_with(thread: ChatThread, changes: Mapping[str, Any]) -> dict[str, Any]:

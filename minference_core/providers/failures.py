@@ -204,7 +204,7 @@ def retry_after_s(headers: Mapping[str, str], *, now: datetime) -> float | None:
 def _date(text: str) -> datetime | None:
     try:
         return parsedate_to_datetime(text).astimezone(UTC)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
 
 

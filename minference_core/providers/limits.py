@@ -20,6 +20,9 @@ _HEADERS = tuple(name for names in _NAMES for name in names)
 # Anthropic adjusts at the end of a request (platform.claude.com/docs/en/api/rate-limits), as does LiteLLM.
 COUNTS_WHAT_WAS_USED = frozenset({"anthropic", "litellm", "vllm"})
 
+# What is written in more of them is a way to say that there is no limit, and no database holds it.
+_DIGITS = 15
+
 # Servers that take everything and only get slower.
 LEARNS_FROM_LATENCY = frozenset({"vllm"})
 
@@ -42,4 +45,6 @@ def _limits(*said: str | None) -> tuple[int | None, int | None, int | None, int 
 
 
 def _count(said: str | None) -> int | None:
-    return int(said) if said is not None and said.isascii() and said.isdigit() and int(said) > 0 else None
+    if said is None or len(said) > _DIGITS or not (said.isascii() and said.isdigit()):
+        return None
+    return int(said) or None

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from minference_core import ids
 from minference_core.errors import ErrorClass, Undecodable
-from minference_core.providers import Unsupported, classify, endpoint, provider_for, retry_after_s
+from minference_core.providers import Unsupported, classify, endpoint, limits_in, provider_for, retry_after_s
 from minference_core.threads import (
     ChatMessage,
     ChatThread,
@@ -522,6 +522,7 @@ def test_any_refusal_has_a_class_and_words(status: int, answer: str) -> None:
         ({"retry-after": "60", "retry-after-ms": "250"}, 0.25),
         ({"retry-after": "Mon, 16 Nov 2026 00:00:30 GMT"}, 30.0),
         ({"retry-after": "Mon, 16 Nov 2020 00:00:30 GMT"}, 0.0),
+        ({"retry-after": "Fri, 31 Dec 9999 23:59:59 -0100"}, None),
         ({"retry-after": "soon"}, None),
         ({"retry-after": "-1"}, None),
         ({"retry-after": "inf"}, None),
@@ -558,3 +559,14 @@ def test_half_a_surrogate_pair_and_absurd_counts_do_not_get_past_the_adapter() -
     assert reply.text == "a?b"
     assert (reply.usage.prompt_tokens, reply.usage.completion_tokens) == (None, None)
     assert classify(500, '{"error": {"message": "\\ud800"}}')[1].encode()
+
+
+@pytest.mark.parametrize("said", ["18446744073709551615", "9" * 5_000, "0", "-1", "many", ""])
+def test_a_limit_that_is_none_is_not_learned(said: str) -> None:
+    assert limits_in({"x-ratelimit-limit-requests": said}) is None
+    assert limits_in({"x-ratelimit-limit-requests": said, "x-ratelimit-limit-tokens": "7"}) == (
+        None,
+        7,
+        None,
+        None,
+    )

@@ -20,6 +20,7 @@ __all__ = [
     "balances",
     "correct",
     "finish",
+    "in_all",
     "on_day",
     "open_holdings",
     "reserve",
@@ -27,7 +28,7 @@ __all__ = [
 
 # The holder of what runs spent that are over.
 _CLOSED = ""
-# A run on another machine that has not been heard of for so long has died.
+# A run that has not been heard of for so long has died, though another process may have its number by now.
 _ALIVE_S = 60.0
 # Little is left when another so many wishes of the same size would not fit.
 _SCARCE = 8
@@ -123,6 +124,11 @@ def on_day(scope: str, day: date) -> str:
     return f"{scope} {day}"
 
 
+def in_all(scope: str) -> str:
+    """The name of a budget without end, which must not look like that of a day."""
+    return f"{scope} in all" if _DAY.search(scope) else scope
+
+
 def open_holdings(connection: sa.Connection, prefix: str) -> list[str]:
     """The holders whose books are open, by the beginning of their names."""
     named = HOLDING.c.holder.startswith(prefix, autoescape=True)
@@ -194,6 +200,8 @@ def _day_of(scope: str) -> date | None:
 
 
 def _alive(row: sa.Row[tuple[object, ...]], now: float) -> bool:
-    """Whether a run is still there: by its process on this machine, by its word on others."""
+    """Whether a run is still there: not if its process is seen to have died, or it has been silent."""
     process = Process(row.pid, row.host)
-    return process.is_running() if process.is_here() else bool(0 <= now - row.seen_at < _ALIVE_S)
+    if process.is_here() and not process.is_running():
+        return False
+    return bool(0 <= now - row.seen_at < _ALIVE_S)

@@ -69,8 +69,8 @@ def serve(connection: sa.Connection, clock: Callable[[], Now], holder: str, orde
 
 
 def leave(connection: sa.Connection, holder: str) -> None:
-    """Give back all requests in flight of a process that ends."""
-    connection.execute(SLOT.delete().where(SLOT.c.holder == holder))
+    """Give back all requests in flight of a gate, or of a process that ends."""
+    connection.execute(SLOT.delete().where(SLOT.c.holder.startswith(holder, autoescape=True)))
 
 
 def fair_shares(most: int, wanted: Mapping[str, int]) -> dict[str, int]:

@@ -75,7 +75,12 @@ class Ledger:
         Raises:
             LedgerError: The database cannot be reached or written.
         """
-        return await self._ask(lambda connection: lanes.serve(connection, self._clock, self.holder, order))
+        holder = f"{self.holder}{order.gate}"
+        return await self._ask(lambda connection: lanes.serve(connection, self._clock, holder, order))
+
+    async def leave(self, gate: str) -> None:
+        """Give back a gate's requests in flight: it is not used any more."""
+        await self._ask(lambda connection: lanes.leave(connection, f"{self.holder}{gate}"))
 
     async def reserve(self, wish: budgets.Wish) -> Room:
         """

@@ -13,10 +13,11 @@ __all__ = ["Booking", "Order", "Room", "Takings"]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
     """
-    One process's wishes for a lane, all in one transaction.
+    One gate's wishes for a lane, all in one transaction.
 
     Attributes:
         account: The lane's.
+        gate: Its name; requests in flight are counted by gates.
         limits: As this process knows them.
         needs: What its requests take, in the order in which they came.
         within_s: How far ahead they may be booked.
@@ -24,11 +25,12 @@ class Order:
         learned: What the provider's latest answers said of its limits; None if nothing new.
         slow_down: Whether the provider refused although the limits were kept.
         hold_s: Seconds for which the provider wants nothing at all.
-        in_use: Requests in flight here.
-        wanted: Requests here that are in flight or would be.
+        in_use: Requests in flight at this gate.
+        wanted: Requests there that are in flight or would be.
     """
 
     account: str
+    gate: str = ""
     limits: LaneLimits
     needs: Sequence[Amounts] = ()
     within_s: float = 1.0

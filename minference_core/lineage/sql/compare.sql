@@ -1,6 +1,6 @@
 -- Two branches side by side: a partition and the fork of it, two forks, or two generations of a partition. Conversations
--- that go back to the same one are in one row. Of several forks of it the first stands beside the first, and so on; where
--- a side has only one, it stands beside each.
+-- that go back to the same one are in one row. Of several forks of it the first stands beside the first, and so on, and
+-- those that are too many stand alone; where a side has only one, it stands beside each.
 -- in:  a, b (dataset/partition for what is current there, dataset/partition@generation for one generation)
 -- out: thread_key, sample, origin (the lineage that both go back to), a_thread_id, b_thread_id, a_model, b_model,
 --      a_reply, b_reply (the last message), same (whether they are alike; null where one is missing), a_error, b_error,
@@ -106,7 +106,7 @@ told as (
 select
     coalesce(one.thread_key, other.thread_key) as thread_key,
     coalesce(one.sample, other.sample) as sample,
-    origin,
+    coalesce(one.origin, other.origin) as origin,
     one.thread_id as a_thread_id,
     other.thread_id as b_thread_id,
     one.model as a_model,
@@ -121,6 +121,6 @@ select
     one.cost_usd as a_cost_usd,
     other.cost_usd as b_cost_usd
 from (from told where side = 'a') as one
-full join (from told where side = 'b') as other using (origin)
-where one.place is null or other.place is null or one.place = other.place or one.places = 1 or other.places = 1
+full join (from told where side = 'b') as other
+    on one.origin = other.origin and (one.place = other.place or one.places = 1 or other.places = 1)
 order by thread_key, sample, origin;

@@ -7,6 +7,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from minference_core.engine import Budget, Journal, Ledger, Purse, Spending, opened_books
 from minference_core.engine.books import _prefix, spent_on_record
 from minference_core.engine.ledger import Takings
@@ -132,12 +134,13 @@ def test_a_run_over_midnight_that_died_is_charged_to_each_day_what_was_spent_on_
     assert all(row.held == 0 for row in found.values())
 
 
-def test_the_books_of_another_partition_are_left_alone(tmp_path: Path, ledger_url: str) -> None:
+@pytest.mark.parametrize("name", ["other", "Journal", "journal b"])
+def test_the_books_of_another_partition_are_left_alone(tmp_path: Path, ledger_url: str, name: str) -> None:
     scope = uuid.uuid4().hex
     spending = Spending(budgets=[Budget(scope=scope, tokens=1_000)])
 
     async def opened(ledger: Ledger) -> list[int]:
-        async with opened_books(ledger, tmp_path / "other", "alive", spending) as other:
+        async with opened_books(ledger, tmp_path / name, "alive", spending) as other:
             await other.reserve(Takings(0, 600))
             async with opened_books(ledger, tmp_path / "mine", "next", spending):
                 held = [balance.held for balance in await ledger.balances(scope)]

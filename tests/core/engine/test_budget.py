@@ -4,6 +4,7 @@ import asyncio
 import random
 import subprocess
 import sys
+import time
 import uuid
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -148,30 +149,124 @@ asyncio.run(main(int(sys.argv[1])))
     assert 20_000 - 200 <= sum(by_process) <= 20_000
 
 
-def test_what_a_killed_run_had_set_aside_stays_so_until_its_journal_says_what_it_spent() -> None:
+def test_what_was_spent_counts_although_the_run_ends_while_the_ledger_is_asked() -> None:
+    async def run(ledger: Ledger) -> None:
+        async with Purse(ledger, "run", [Budget(scope="x", tokens=1_000)]) as purse:
+            await spend(purse, 100, 100)
+            ledger._thread.submit(time.sleep, 0.1)  # the question has to wait, and is not asked yet
+            waiting = asyncio.create_task(purse.reserve(Takings(0, 500)))
+            await asyncio.sleep(0.01)
+            waiting.cancel()
+
+    with Ledger() as ledger:
+        asyncio.run(run(ledger))
+
+        assert spent(ledger, "x") == [100]
+
+
+def test_who_is_let_go_at_the_moment_of_being_let_through_keeps_nothing_from_others() -> None:
+    async def run(ledger: Ledger) -> bool:
+        async with Purse(ledger, "run", [Budget(scope="x", tokens=100)]) as purse:
+            await purse.reserve(Takings(0, 100))
+            waiting = asyncio.create_task(purse.reserve(Takings(0, 100)))
+            await asyncio.sleep(0.05)
+            purse.settle(Takings(0, 100), Takings())
+            waiting.cancel()
+            return await asyncio.wait_for(spend(purse, 100, 100), 5.0)
+
+    with Ledger() as ledger:
+        assert asyncio.run(run(ledger))
+
+
+def test_who_comes_after_one_that_was_let_go_is_not_refused_in_its_place() -> None:
+    async def run(ledger: Ledger) -> bool:
+        async with Purse(ledger, "run", [Budget(scope="x", tokens=100)]) as purse:
+            ledger._thread.submit(time.sleep, 0.1)
+            too_much = asyncio.create_task(purse.reserve(Takings(0, 200)))
+            fitting = asyncio.create_task(spend(purse, 50, 50))
+            await asyncio.sleep(0.01)
+            too_much.cancel()
+            return await fitting
+
+    with Ledger() as ledger:
+        assert asyncio.run(run(ledger))
+
+
+def test_nobody_waits_at_a_purse_that_is_closed() -> None:
+    async def run(ledger: Ledger) -> bool:
+        async with Purse(ledger, "run", [Budget(scope="x", tokens=100)]) as purse:
+            await purse.reserve(Takings(0, 100))
+            waiting = asyncio.create_task(purse.reserve(Takings(0, 100)))
+            await asyncio.sleep(0.05)
+        await asyncio.wait([waiting], timeout=5.0)
+        return waiting.cancelled()
+
+    with Ledger() as ledger:
+        assert asyncio.run(run(ledger))
+
+
+@pytest.mark.parametrize("scope", ["x", "requests out 2026-01-01", "requests out 2026-13-45"])
+def test_what_a_killed_run_had_set_aside_stays_so_until_its_journal_says_what_it_spent(scope: str) -> None:
     async def dies(ledger: Ledger) -> Purse:
-        purse = Purse(ledger, "run 1", [Budget(scope="x", tokens=100)])
+        purse = Purse(ledger, "run 1", [Budget(scope=scope, tokens=100)])
         await purse.reserve(Takings(0, 80))
         return purse
 
     async def after(ledger: Ledger) -> list[bool]:
-        async with Purse(ledger, "run 2", [Budget(scope="x", tokens=100)]) as purse:
+        async with Purse(ledger, "run 2", [Budget(scope=scope, tokens=100)]) as purse:
             before = await spend(purse, 50, 0)
             await ledger.correct("run 1", {date(2026, 11, 25): Takings(0, 30)})
             return [before, await spend(purse, 70, 0), await spend(purse, 71, 0)]
 
     with Ledger() as ledger:
         asyncio.run(dies(ledger))
-        ledger._thread.submit(lambda: _forget_who_lives(ledger)).result()
+        ledger._thread.submit(lambda: _set(ledger, "pid = 99999999")).result()  # its process is gone
 
         assert asyncio.run(after(ledger)) == [False, True, False]
 
 
-def _forget_who_lives(ledger: Ledger) -> None:
-    """As if the process of those books were gone."""
+def test_nobody_waits_for_a_dead_run_whose_process_number_another_has_by_now() -> None:
+    async def run(ledger: Ledger) -> bool:
+        dead = Purse(ledger, "run 1", [Budget(scope="x", tokens=100)])  # and never left
+        await dead.reserve(Takings(0, 80))
+        ledger._thread.submit(lambda: _set(ledger, "seen_at = -1000000")).result()
+        async with Purse(ledger, "run 2", [Budget(scope="x", tokens=100)]) as purse:
+            return await asyncio.wait_for(spend(purse, 50, 0), 5.0)
+
+    with Ledger() as ledger:
+        assert not asyncio.run(run(ledger))
+
+
+def test_a_run_that_waits_long_for_its_own_answers_is_heard_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("minference_core.engine.budget._PULSE_S", 0.05)
+
+    async def run(ledger: Ledger) -> object:
+        async with Purse(ledger, "run", [Budget(scope="x", tokens=100)]) as purse:
+            slow = asyncio.create_task(spend(purse, 80, 0, seconds=0.5))
+            waiting = asyncio.create_task(spend(purse, 80, 0))
+            await asyncio.sleep(0.1)
+            ledger._thread.submit(lambda: _set(ledger, "seen_at = -1000000")).result()
+            await asyncio.sleep(0.2)
+            heard = ledger._thread.submit(lambda: _seen_at(ledger)).result()
+            await asyncio.gather(slow, waiting)
+            return heard
+
+    with Ledger() as ledger:
+        assert asyncio.run(run(ledger)) != -1_000_000
+
+
+def _set(ledger: Ledger, what: str) -> None:
     assert ledger._connection is not None
     with ledger._connection.begin():
-        ledger._connection.exec_driver_sql("update minference_holding set pid = 99999999 where pid > 0")
+        ledger._connection.exec_driver_sql(f"update minference_holding set {what} where pid > 0")  # noqa: S608
+
+
+def _seen_at(ledger: Ledger) -> object:
+    assert ledger._connection is not None
+    with ledger._connection.begin():
+        return ledger._connection.exec_driver_sql(
+            "select seen_at from minference_holding where pid > 0"
+        ).scalar_one()
 
 
 @settings(max_examples=30, deadline=None)

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from minference_core.engine import Gate, Lane, LaneLimits, Ledger
 from minference_core.engine.gate import Pass
-from minference_core.errors import ErrorClass, RequestTooLarge
+from minference_core.errors import ErrorClass, LedgerError, RequestTooLarge
 from minference_core.requests import Weight
 from minference_core.threads import TokenUsage
 
@@ -184,7 +185,10 @@ def test_two_gates_on_one_ledger_share_a_limit_fairly_and_exactly(tmp_path: obje
     assert abs(first[-1] - second[-1]) < 1.0
 
 
-def test_a_lanes_limit_of_requests_in_flight_is_shared_out_and_never_exceeded(tmp_path: object) -> None:
+@pytest.mark.parametrize("is_one_process", [True, False])
+def test_a_lanes_limit_of_requests_in_flight_is_shared_out_and_never_exceeded(
+    tmp_path: object, *, is_one_process: bool
+) -> None:
     url = f"sqlite:///{tmp_path}/ledger.sqlite"
     most = 0
     in_flight = 0
@@ -201,17 +205,29 @@ def test_a_lanes_limit_of_requests_in_flight_is_shared_out_and_never_exceeded(tm
     async def both() -> tuple[float, float]:
         started = time.monotonic()
 
-        async def one() -> float:
-            with Ledger(url) as ledger:  # each is a process of its own to the ledger
-                async with Gate(lane(max_in_flight=6), ledger, max_in_flight=6) as gate:
-                    await asyncio.gather(*(work(gate) for _ in range(60)))
+        async def one(ledger: Ledger) -> float:
+            async with Gate(lane(max_in_flight=6), ledger, max_in_flight=6) as gate:
+                await asyncio.gather(*(work(gate) for _ in range(60)))
             return time.monotonic() - started
 
-        return await asyncio.gather(one(), one())
+        with Ledger(url) as mine, Ledger(url) as another:  # each is a process of its own to the ledger
+            return await asyncio.gather(one(mine), one(mine if is_one_process else another))
 
     asyncio.run(both())
 
     assert 2 <= most <= 6
+
+
+def test_nobody_waits_for_ever_for_a_ledger_that_cannot_be_reached(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+
+    async def enter() -> None:
+        with Ledger(f"sqlite:///{tmp_path}/file/ledger.sqlite") as ledger:
+            async with Gate(lane(max_in_flight=4), ledger, max_in_flight=4) as gate:
+                await asyncio.wait_for(gate.enter(weight()), 5.0)
+
+    with pytest.raises(LedgerError, match="ledger"):
+        asyncio.run(enter())
 
 
 def test_whoever_is_let_go_while_waiting_leaves_no_hole() -> None:

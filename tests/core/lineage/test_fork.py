@@ -1,5 +1,6 @@
 """Bulk fork: branches of conversations that were held, as a partition of their own, and side by side."""
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -118,8 +119,10 @@ def test_the_query_says_columns_of_its_own(held: Pipeline) -> None:
 def test_branches_stand_side_by_side(held: Pipeline) -> None:
     stored(forked(held, "2026-11-17", changes={"model": "gpt-4.1"}))
     stored(forked(held, "2026-11-18", changes={"samples": 2}))
+    stored(forked(held, "2026-11-19", changes={"samples": 3}))
 
-    origin, fork, twice = (f"chat/{key}" for key in (DAY, "2026-11-17", "2026-11-18"))
+    days = (DAY, "2026-11-17", "2026-11-18", "2026-11-19")
+    origin, fork, twice, thrice = (f"chat/{key}" for key in days)
     rows = ask(
         held,
         "select thread_key, a_model, b_model, a_reply is not null and b_reply is not null,"
@@ -140,10 +143,18 @@ def test_branches_stand_side_by_side(held: Pipeline) -> None:
         fork,
         twice,
     )
+    uneven = ask(
+        held,
+        "select thread_key, count(*), count(a_reply), count(b_reply) from compare($1, $2)"
+        " group by thread_key, origin order by 1",
+        twice,
+        thrice,
+    )
 
     assert rows == [(f"t{n}", "gpt-4.1-mini", "gpt-4.1", True, True) for n in range(4)]
     assert pairs == [(f"t{n}", 2, 2, 2) for n in range(4)]
     assert siblings == [(8, 8, 8, 4)]
+    assert [counts for _, *counts in uneven] == [[3, 2, 3]] * 4
 
 
 def test_generations_stand_side_by_side(held: Pipeline) -> None:
@@ -159,6 +170,31 @@ def test_generations_stand_side_by_side(held: Pipeline) -> None:
     assert len(rows) == 4
     assert all(alike == same for _, alike, same in rows)
     assert not all(same for *_, same in rows)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"temperature": "hot"}, "temperature cannot be 'hot'"),
+        ({"samples": 2.5}, r"samples cannot be 2\.5"),
+        ({"max_tokens": 10**30}, "max_tokens cannot be"),
+        ({"stop": "END"}, "stop cannot be 'END': give a list"),
+        ({"system_prompt": ["Be brief."]}, "system_prompt cannot be"),
+    ],
+)
+def test_a_value_that_its_column_does_not_take_is_named(
+    held: Pipeline, tmp_path: Path, changes: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(ConfigError, match=said):
+        fork_specs(held.store.published, CURRENT, tmp_path / "fork.parquet", changes=changes)
+
+
+def test_what_is_json_in_a_spec_may_be_given_as_it_is_or_as_text(held: Pipeline, tmp_path: Path) -> None:
+    for n, extra in enumerate([{"top_k": 3}, '{"top_k":3}']):
+        target = tmp_path / f"{n}.parquet"
+        fork_specs(held.store.published, CURRENT, target, changes={"extra_body": extra})
+
+        assert [json.loads(text) for text in pl.read_parquet(target)["extra_body"]] == [{"top_k": 3}] * 4
 
 
 def test_a_fork_that_was_edited_is_a_bad_row(held: Pipeline) -> None:
