@@ -57,8 +57,8 @@ class Admission:
         The most that one sending may cost.
 
         Raises:
-            Refused: It can never fit the lane's limits, or no budget can hold it, as nobody knows its price or
-                how long its answer may be.
+            Refused: It can never fit the lane's limits, or no budget can hold it, as nobody knows its price
+                or how long its answer may be.
         """
         try:
             self.gate.check(weight)
