@@ -57,7 +57,7 @@ class Admission:
         The most that one sending may cost.
 
         Raises:
-            Refused: It can never fit the lane's limits, or a budget in dollars, as nobody knows its price.
+            Refused: It can never fit the lane's limits, or a budget, as nobody knows its price or its length.
         """
         try:
             self.gate.check(weight)
@@ -65,12 +65,13 @@ class Admission:
             raise Refused(ErrorClass.TOO_LARGE, str(exc)) from exc
         if not self._purse.budgets:
             return _NOTHING
+        self._must_be_bounded(weight)
         tokens = weight.most_prompt + (weight.most_output or weight.output)
         usd = None
         if self._purse.has_dollars:
             read, written = weight.most_prompt, weight.most_output or weight.output
             usd = self._dollars(request, TokenUsage(prompt_tokens=read, completion_tokens=written))
-            self._must_be_known(request, weight, usd)
+            self._must_be_known(request, usd)
         return takings(usd, tokens)
 
     async def enter(self, weight: Weight, most: Takings) -> Ticket:
@@ -133,17 +134,18 @@ class Admission:
     def _dollars(self, request: Sendable, usage: TokenUsage) -> Decimal | None:
         return price(request.client, request.model, usage, self._spending.prices).usd
 
-    def _must_be_known(self, request: Sendable, weight: Weight, usd: Decimal | None) -> None:
-        if self._spending.allow_unknown_price:
-            return
-        if usd is None:
+    def _must_be_bounded(self, weight: Weight) -> None:
+        held = self._purse.has_tokens or not self._spending.allow_unknown_price
+        if weight.most_output is None and held:
+            raise Refused(
+                ErrorClass.BUDGET,
+                "nothing bounds its answer, so no budget can hold it: set max_tokens",
+            )
+
+    def _must_be_known(self, request: Sendable, usd: Decimal | None) -> None:
+        if usd is None and not self._spending.allow_unknown_price:
             raise Refused(
                 ErrorClass.BUDGET,
                 f"no price is known for {request.model} on {request.client}, so no budget in dollars can "
                 f"hold it: give its price in `prices`, or set allow_unknown_price",
-            )
-        if weight.most_output is None:
-            raise Refused(
-                ErrorClass.BUDGET,
-                "nothing bounds its answer, so no budget in dollars can hold it: set max_tokens",
             )

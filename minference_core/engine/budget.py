@@ -119,6 +119,11 @@ class Purse:
         """Whether any budget is in dollars, so that a price must be known."""
         return any(budget.usd is not None for budget in self.budgets)
 
+    @property
+    def has_tokens(self) -> bool:
+        """Whether any budget is in tokens, so that an answer must have an end."""
+        return any(budget.tokens is not None for budget in self.budgets)
+
     async def reserve(self, cost: Takings) -> None:
         """
         Set aside what a request may cost; first come, first served.

@@ -99,6 +99,12 @@ def test_what_is_set_aside_is_the_most_that_it_may_cost_and_not_the_guess() -> N
             ErrorClass.BUDGET,
             "set max_tokens",
         ),
+        (
+            {"budgets": [Budget(scope="x", tokens=10_000)], "allow_unknown_price": True},
+            WEIGHT._replace(most_output=None),
+            ErrorClass.BUDGET,
+            "set max_tokens",
+        ),
     ],
 )
 def test_what_no_limit_and_no_budget_can_hold_is_refused(
