@@ -57,8 +57,7 @@ class Admission:
         The most that one sending may cost.
 
         Raises:
-            Refused: It can never fit the lane's limits, or no budget can hold it, as nobody knows its price
-                or how long its answer may be.
+            Refused: It can never fit the lane's limits, or a budget, as nobody knows its price or its length.
         """
         try:
             self.gate.check(weight)

@@ -157,6 +157,7 @@ class Engine:
         number, first_sent_at = self._history.begin(request, now)
         answer: HttpReply | TransportError = Unreached("it was let go before it was sent")
         meaning = Meaning(None, ErrorClass.CONNECTION, None)
+        record: dict[str, Any] | None = None
         try:
             await self._journal.write(
                 records.intent(request, self._lane, number, now, self._run_id, reserved=ticket.reserved)
@@ -172,6 +173,10 @@ class Engine:
             attempt = attempt_from(record, first_sent_at)
             meaning = request.interpret(attempt)
             self._stats.ended(self._lane, request, meaning, time.monotonic() - left_s)
+        except Exception:
+            if record is not None:  # whatever is the matter with how it reads, it is paid for
+                await self._journal.write(records.with_spent(record, ticket.reserved))
+            raise
         finally:
             spent = self._admission.leave(request, ticket, answer, meaning)
         self._stats.simulated |= record["simulated"]

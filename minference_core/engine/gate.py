@@ -380,10 +380,9 @@ class Gate:
         return await entering
 
     async def _keep_slots(self) -> None:
-        while True:
+        """Say so while they are used, then give them back: the ledger forgets who is silent."""
+        while self.window.wanted or self.window.ceiling:
             await asyncio.sleep(_PULSE_S)
-            if not self.window.wanted:
-                return
             self._ask()
 
 

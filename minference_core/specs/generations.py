@@ -15,6 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from minference_core.errors import JournalError
 from minference_core.specs.amendments import Amendment, Amendments
 from minference_core.specs.source import SpecSource
 
@@ -27,9 +28,13 @@ class Generations:
     """The generations of one partition, kept in its journal's folder."""
 
     def __init__(self, journal: Path) -> None:
+        """
+        Raises:
+            JournalError: What was written down cannot be read.
+        """
         self._journal = journal
         self._file = journal / _FILE
-        read: dict[str, Any] = json.loads(self._file.read_text()) if self._file.exists() else {}
+        read = _read(self._file)
         self._begun: dict[str, int] = read.get("begun", {})
         self._plan: str | None = read.get("plan")
         self.sequence: int = read.get("sequence", 0)
@@ -93,5 +98,21 @@ class Generations:
         self._file.parent.mkdir(parents=True, exist_ok=True)
         aside = self._file.with_name(f".{self._file.name}.{os.getpid()}")
         kept = {"begun": self._begun, "sequence": self.sequence, "plan": self._plan}
-        aside.write_text(json.dumps(kept) + "\n")
+        with aside.open("w") as file:
+            file.write(json.dumps(kept) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
         aside.replace(self._file)
+
+
+def _read(file: Path) -> dict[str, Any]:
+    if not file.exists():
+        return {}
+    try:
+        read: dict[str, Any] = json.loads(file.read_text())
+    except ValueError as exc:
+        raise JournalError(
+            f"{file} is damaged, and says which of the answers beside it count: put it back from a copy, "
+            f"or move the whole folder to ask for everything again"
+        ) from exc
+    return read

@@ -250,6 +250,8 @@ class RowReader:
 
     def _defaults_for(self, given: dict[str, Any]) -> dict[str, Any]:
         """Without those that are meant for another client, format or output than the row's own."""
+        if "past" in given:  # a fork says itself all of how it is asked
+            return {}
         defaults = self._defaults
         if given.get("client", defaults.get("client")) != defaults.get("client"):
             defaults = {name: value for name, value in defaults.items() if name not in _OF_THE_CLIENT}

@@ -89,7 +89,8 @@ class Wish:
 def reserve(connection: sa.Connection, clock: Callable[[], Now], me: Process, wish: Wish) -> Room:
     """Write down what was spent, and set aside what is needed where every budget has room for it."""
     now = clock().shared
-    rooms = [_room(connection, now, wish.holder, scope, wish) for scope in wish.scopes]
+    # In an order that all have in common, in `_close` as well: else two would wait for each other.
+    rooms = [_room(connection, now, wish.holder, scope, wish) for scope in sorted(wish.scopes)]
     full = next((room for room in rooms if room.left < room.scope.of(wish.need)), None)
     granted = None
     if full is None:
@@ -181,8 +182,8 @@ def _note(connection: sa.Connection, wish: Wish, scope: Scope, held: int, me: Pr
 def _close(connection: sa.Connection, holder: str, more: dict[tuple[str, str], int]) -> None:
     """Add a run's row to that of the closed ones, with what it spent besides."""
     own = HOLDING.c.holder == holder
-    named = sa.select(HOLDING.c.scope, HOLDING.c.unit).where(own).order_by(HOLDING.c.scope, HOLDING.c.unit)
-    for scope, unit in connection.execute(named).all():
+    named = sa.select(HOLDING.c.scope, HOLDING.c.unit).where(own)
+    for scope, unit in sorted((row.scope, row.unit) for row in connection.execute(named).all()):
         same = (HOLDING.c.scope == scope) & (HOLDING.c.unit == unit)
         # The row of the closed ones first, as everybody does: else two would wait for each other.
         closed = same & (HOLDING.c.holder == _CLOSED)

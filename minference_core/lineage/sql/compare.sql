@@ -14,7 +14,7 @@ with recursive asked as (
         side,
         split_part(split_part(said, '@', 1), '/', 1) as dataset,
         substr(split_part(said, '@', 1), instr(said, '/') + 1) as partition_key,
-        try_cast(nullif(split_part(said, '@', 2), '') as integer) as generation
+        cast(nullif(split_part(said, '@', 2), '') as integer) as generation
     from (values ('a', cast(a as varchar)), ('b', cast(b as varchar))) as named (side, said)
 ),
 

@@ -91,6 +91,23 @@ def test_the_tightest_of_several_budgets_counts_and_is_named() -> None:
         asyncio.run(run(ledger))
 
 
+def test_runs_that_name_the_same_budgets_in_another_order_do_not_wait_for_each_other(ledger_url: str) -> None:
+    names = [uuid.uuid4().hex for _ in range(2)]
+
+    async def run(number: int) -> None:
+        order = names if number % 2 else names[::-1]
+        with Ledger(ledger_url) as ledger:
+            for n in range(20):
+                budgets = [Budget(scope=name, tokens=1_000) for name in order]
+                async with Purse(ledger, f"{names[0]} {number} {n}", budgets) as purse:
+                    assert await spend(purse, 1, 1)
+
+    async def all_of_them() -> None:
+        await asyncio.gather(*map(run, range(6)))
+
+    asyncio.run(all_of_them())
+
+
 def test_a_new_day_has_a_budget_of_its_own() -> None:
     today = [datetime(2026, 11, 25, 23, 59, tzinfo=UTC)]
 

@@ -218,6 +218,30 @@ def test_a_lanes_limit_of_requests_in_flight_is_shared_out_and_never_exceeded(
     assert 2 <= most <= 6
 
 
+def test_who_was_idle_for_long_asks_anew_for_slots_that_others_have_by_now(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("minference_core.engine.gate._PULSE_S", 0.05)
+    monkeypatch.setattr("minference_core.engine.ledger.lanes.ALIVE_S", 0.3)
+    url, limits = f"sqlite:///{tmp_path}/ledger.sqlite", lane(max_in_flight=4)
+
+    async def back_from_idling() -> int:
+        with Ledger(url) as mine, Ledger(url) as another:
+            async with (
+                Gate(limits, mine, max_in_flight=4) as idle,
+                Gate(limits, another, max_in_flight=4) as busy,
+            ):
+                await admit(idle, [weight()] * 4)
+                await asyncio.sleep(0.5)
+                await admit(busy, [weight()] * 4, leave=False)
+                waiting = asyncio.create_task(idle.enter(weight()))
+                await asyncio.wait([waiting], timeout=0.2)
+                waiting.cancel()
+                return idle.window.in_use + busy.window.in_use
+
+    assert asyncio.run(back_from_idling()) == 4
+
+
 def test_nobody_waits_for_ever_for_a_ledger_that_cannot_be_reached(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import pytest
 from pydantic import SecretStr
 
 from minference_core.engine import (
@@ -22,6 +23,7 @@ from minference_core.engine import (
     Spending,
     Transport,
 )
+from minference_core.engine.history import journal_files, read_journal
 from minference_core.providers import WireRequest
 from minference_core.requests import Attempt, Meaning, Weight
 from minference_core.requests.outcome import interpret
@@ -42,6 +44,33 @@ class Asked:
 
     def interpret(self, attempt: Attempt) -> Meaning:
         return interpret(self.client, attempt)
+
+
+class Unreadable(Asked):
+    def interpret(self, attempt: Attempt) -> Meaning:
+        raise OverflowError("whatever it is")
+
+
+def test_an_answer_that_cannot_be_read_at_all_is_on_disk_all_the_same(tmp_path: Path) -> None:
+    async def ask(url: str) -> None:
+        lane = Lane(client="openai", base_url=url, api_key=SecretStr("sk-nobody"))
+        with Ledger() as ledger:
+            async with (
+                Journal(tmp_path, "run") as journal,
+                Transport(timeout_s=60) as transport,
+                Purse(ledger, "run", []) as purse,
+                Gate(lane, ledger, max_in_flight=1) as gate,
+            ):
+                admission, history = Admission(gate, purse, Spending()), History(tmp_path)
+                stop, stats = asyncio.Event(), RunStats()
+                engine = Engine(lane, transport, journal, history, stats, admission, run_id="run", stop=stop)
+                await engine.ask(Unreadable())
+
+    with server(lambda _: http('{"odd": 1}')) as (url, _), pytest.raises(OverflowError):
+        asyncio.run(ask(url))
+
+    records = [record for path in journal_files(tmp_path) for _, _, record in read_journal(path)]
+    assert [record["kind"] for record in records] == ["intent", "outcome"]
 
 
 def test_a_request_that_is_given_up_is_not_on_its_way_any_more(tmp_path: Path) -> None:

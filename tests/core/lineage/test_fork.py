@@ -157,6 +157,16 @@ def test_branches_stand_side_by_side(held: Pipeline) -> None:
     assert [counts for _, *counts in uneven] == [[3, 2, 3]] * 4
 
 
+def test_the_datasets_defaults_are_not_for_forks(held: Pipeline) -> None:
+    fork = forked(held, "2026-11-17", changes={"model": "o3"})
+    fork.defaults = fork.defaults.model_copy(update={"samples": 3, "temperature": 0.5, "system_prompt": "?"})
+
+    plan = fork.plan()
+
+    assert (plan.new, plan.invalid) == (4, 0)
+    assert all("Be brief." in row["body"] for row in fork.request_rows())
+
+
 def test_generations_stand_side_by_side(held: Pipeline) -> None:
     stored(replace(held, generation=1))
 
