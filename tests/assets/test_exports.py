@@ -183,7 +183,8 @@ def test_an_export_is_typed_made_and_made_again(type_in: Type, tmp_path: Path) -
 
 
 def test_without_an_output_it_is_beside_the_other_exports(type_in: Type, data: Path) -> None:
-    code, said = type_in("sales", "--format", "parquet", "--split", "train=0.5,test=0.5", "--all", "--valid")
+    shares = ("--split", "train=0.5,test=0.5")
+    code, said = type_in("sales", "2026-01-01", "--format", "parquet", *shares, "--all", "--valid")
 
     folder = data / "exports" / "sales"
     files = [folder / f"sales-parquet-{split}.parquet" for split in ("train", "test")]

@@ -18,7 +18,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def exported(small: Path, tmp_path: Path) -> Export:
-    """Export from the small store, or another: `name.<ending>` of the format."""
+    """Export the first day of the small store, or another store: `name.<ending>` of the format."""
 
     def run(
         name: str = "out",
@@ -30,7 +30,10 @@ def exported(small: Path, tmp_path: Path) -> Export:
         may_be_empty: bool = False,
         **selection: Any,
     ) -> ExportReport:
-        chosen = Selection(**{"dataset": "sales", **selection})
+        of_small = (
+            {"dataset": "sales", "partitions": ("2026-01-01",)} if store == small else {"dataset": "sales"}
+        )
+        chosen = Selection(**{**of_small, **selection})
         order = ExportOrder(format=format, selection=chosen, reasoning=reasoning, splits=Splits(splits or {}))
         target = tmp_path / "out" / f"{name}{FORMATS[format].suffix if format in FORMATS else ''}"
         return export(store, order, target, may_be_empty=may_be_empty)
