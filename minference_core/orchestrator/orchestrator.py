@@ -36,6 +36,7 @@ log = logging.getLogger(__name__)
 _MAX_IN_FLIGHT = 64
 # As long as a request may take; a tool that hangs must not hold up its batch for ever.
 _TOOL_TIMEOUT_S = 600.0
+_LOOKS_UP_S = 0.1
 _NO_BUDGET = Spending()
 
 
@@ -174,13 +175,13 @@ class InferenceOrchestrator:
         # Ctrl-C interrupts takes the thread for ended (bpo-45274).
         threading.Thread(target=work, name="minference-run").start()
         try:
-            ended.wait()
+            _wait_for(ended)
         except BaseException:
             given_up.set()  # before it looks who is running: whoever begins later sees it
             for loop, task in running:
                 with suppress(RuntimeError):  # it has just ended
                     loop.call_soon_threadsafe(task.cancel)
-            ended.wait()
+            _wait_for(ended)
             raise
         if isinstance(found[0], BaseException):
             raise found[0]
@@ -284,6 +285,12 @@ class _Run:
         self.done += 1
         self.failures += outcome.error is not None
         self.cost_usd += outcome.cost_usd or 0.0
+
+
+def _wait_for(ended: threading.Event) -> None:
+    """Until it is set, or Ctrl-C: with a handler like the one Polars puts in, that wakes nobody who waits."""
+    while not ended.wait(_LOOKS_UP_S):
+        pass
 
 
 def _default(client: Client) -> RequestLimits:

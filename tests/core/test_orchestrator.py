@@ -804,11 +804,16 @@ def test_ctrl_c_ends_a_synchronous_run_and_keeps_what_was_on_its_way(
     simulator: Callable[..., str], tmp_path: Path
 ) -> None:
     program = """
-import os, signal, threading
+import os, signal, threading, time
+import polars  # whose handler of signals does not wake a thread that waits for a lock
 from minference_core import ChatThread, InferenceOrchestrator, LLMConfig
+def interrupt():
+    while not (os.path.exists("seen.jsonl") and os.path.getsize("seen.jsonl")):
+        time.sleep(0.01)
+    os.kill(os.getpid(), signal.SIGINT)
 config = LLMConfig(client="openai", model="gpt-4.1-mini")
 chats = [ChatThread(llm_config=config, new_message=str(n)) for n in range(30)]
-threading.Timer(0.5, os.kill, [os.getpid(), signal.SIGINT]).start()
+threading.Thread(target=interrupt, daemon=True).start()
 try:
     InferenceOrchestrator(max_in_flight=1).run(chats)
 except KeyboardInterrupt:
@@ -821,6 +826,7 @@ except KeyboardInterrupt:
     )
 
     assert int(done.stdout) == len(log.read_text().splitlines()) < 10
+    assert not done.stderr
 
 
 @pytest.mark.parametrize("error", [asyncio.CancelledError, GeneratorExit, SystemExit, Exception])

@@ -63,9 +63,11 @@ class Ledger:
     def close(self) -> None:
         """Give back what this process holds of lanes, and let go of the database."""
         if self._connection is not None:
-            with contextlib.suppress(LedgerError):  # others see by themselves that it is gone
+            # Others see by themselves that it is gone. (RuntimeError: so is the interpreter, nearly.)
+            with contextlib.suppress(LedgerError, RuntimeError):
                 self._thread.submit(self._transact, lambda c: lanes.leave(c, self.holder)).result()
-            self._thread.submit(self._disconnect).result()
+            with contextlib.suppress(RuntimeError):
+                self._thread.submit(self._disconnect).result()
         self._thread.shutdown()
 
     async def order(self, order: Order) -> Booking:

@@ -59,13 +59,15 @@ def named(value: Any) -> Any:
 
 def make(data: Path) -> Path:
     """Write, fold and publish the small store; its published file."""
-    for name, mat, rows in (
-        ("first", "m1", _first()),
-        ("second", "m2", _second()),
-        ("third", "m3", _third()),
+    for name, mats, rows in (
+        ("first", ["m1"], _first()),
+        ("second", ["m2"], _second()),
+        ("third", ["m3", "m4", "m5"], _third()),
     ):
-        tables = {kind: table(kind, [_with_ids(row) for row in given]) for kind, given in rows.items()}
-        write_segment(data / "inbox", name, IDS[mat], tables)
+        for mat in mats:
+            own = {kind: [row for row in given if row["mat_id"] == mat] for kind, given in rows.items()}
+            tables = {kind: table(kind, map(_with_ids, given)) for kind, given in own.items()}
+            write_segment(data / "inbox", f"{name}-{mat}", IDS[mat], tables)
     store = Store(data, definitions())
     store.fold()
     return store.published

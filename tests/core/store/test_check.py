@@ -170,7 +170,7 @@ def test_a_parent_may_be_of_another_lineage(damage: Damage) -> None:
 def test_what_waits_is_a_note_and_what_was_rejected_a_problem(place: Place, inbox: Path) -> None:
     put(inbox, "good", 1)
     put(inbox, "library-x", 2).rename(inbox / ".rejected-library-x")
-    put(inbox, "first", 3).rename(inbox / ".rejected-first-again-0123abcd")
+    put(inbox, "first-m1", 3).rename(inbox / ".rejected-first-m1-again-0123abcd")
     (put(inbox, "torn", 4) / "segment.json").write_text("{")
 
     found = check_inbox(place)
