@@ -42,6 +42,7 @@ _ORDER = (
     "thread_messages",
     "transcript",
     "thread_diff",
+    "content_of",
     "version_diff",
     "thread_as_of",
     "threads_as_of",

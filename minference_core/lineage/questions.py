@@ -124,6 +124,9 @@ class Questions:
 
     # ── what differs, and what does not ───────────────────────────────────────
 
+    def content_of(self, version: Id) -> "pl.DataFrame":
+        return self.ask("from content_of($version)", version=version)
+
     def version_diff(self, a: Id, b: Id) -> "pl.DataFrame":
         return self.ask("from version_diff($a, $b)", a=a, b=b)
 

@@ -10,66 +10,11 @@
 
 create or replace macro version_diff(a, b) as table
 with side as (
-    select
-        id,
-        to_json({
-            'kind': 'ChatMessage', 'role': role, 'content': content, 'reasoning': reasoning, 'tool_name': tool_name,
-            'tool_id': tool_id, 'tool_call_id': tool_call_id, 'tool_call': tool_call, 'finish_reason': finish_reason
-        }) as content,
-        extra as others
-    from message_version
-    where id in (cast(a as uuid), cast(b as uuid))
+    from content_of(a)
 
     union all
 
-    select id, to_json({'kind': 'SystemPrompt', 'name': name, 'content': content}), extra
-    from system_prompt_version
-    where id in (cast(a as uuid), cast(b as uuid))
-
-    union all
-
-    select
-        id,
-        to_json({
-            'kind': 'LLMConfig', 'client': client, 'model': model, 'max_tokens': max_tokens, 'temperature': temperature,
-            'response_format': response_format
-        }),
-        params
-    from llm_config_version
-    where id in (cast(a as uuid), cast(b as uuid))
-
-    union all
-
-    select
-        id,
-        to_json({
-            'kind': kind, 'name': name, 'description': description, 'json_schema': json_schema,
-            'callable_text': callable_text
-        }),
-        extra
-    from tool_version
-    where id in (cast(a as uuid), cast(b as uuid))
-
-    union all
-
-    select id, to_json({'kind': kind, 'module': module}), record
-    from other_version
-    where id in (cast(a as uuid), cast(b as uuid))
-
-    union all
-
-    select cast(beside ->> '$.usage.id' as uuid), to_json({'kind': 'Usage'}), beside -> '$.usage'
-    from message_version
-    where id between first_id(a) and last_id(a) and beside ->> '$.usage.id' = cast(cast(a as uuid) as varchar)
-
-    union all -- not one range or the other, for which all of the table would be read
-
-    select cast(beside ->> '$.usage.id' as uuid), to_json({'kind': 'Usage'}), beside -> '$.usage'
-    from message_version
-    where
-        id between first_id(b) and last_id(b)
-        and beside ->> '$.usage.id' = cast(cast(b as uuid) as varchar)
-        and cast(a as uuid) <> cast(b as uuid)
+    from content_of(b)
 ),
 
 -- A field that is null, or that only one of them has, is null here; ids and times are no content.

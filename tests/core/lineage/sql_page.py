@@ -33,6 +33,7 @@ SECTIONS = {
     "What went wrong": ("failures", "failures_by_class", "invalid_outputs"),
     "What the others are made of": (
         "entity_version",
+        "content_of",
         "born_with",
         "lineage_of",
         "first_id",
