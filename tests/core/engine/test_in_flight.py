@@ -2,7 +2,8 @@
 
 import asyncio
 import threading
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -46,6 +47,22 @@ class Asked:
         return interpret(self.client, attempt)
 
 
+@asynccontextmanager
+async def opened(url: str, folder: Path, stats: RunStats) -> AsyncIterator[Engine]:
+    """An engine that asks whoever is there, one at a time."""
+    lane = Lane(client="openai", base_url=url, api_key=SecretStr("sk-nobody"))
+    with Ledger() as ledger:
+        async with (
+            Journal(folder, "run") as journal,
+            Transport(timeout_s=60) as transport,
+            Purse(ledger, "run", []) as purse,
+            Gate(lane, ledger, max_in_flight=1) as gate,
+        ):
+            admission, history = Admission(gate, purse, Spending()), History(folder)
+            stop = asyncio.Event()
+            yield Engine(lane, transport, journal, history, stats, admission, run_id="run", stop=stop)
+
+
 class Unreadable(Asked):
     def interpret(self, attempt: Attempt) -> Meaning:
         raise OverflowError("whatever it is")
@@ -53,18 +70,8 @@ class Unreadable(Asked):
 
 def test_an_answer_that_cannot_be_read_at_all_is_on_disk_all_the_same(tmp_path: Path) -> None:
     async def ask(url: str) -> None:
-        lane = Lane(client="openai", base_url=url, api_key=SecretStr("sk-nobody"))
-        with Ledger() as ledger:
-            async with (
-                Journal(tmp_path, "run") as journal,
-                Transport(timeout_s=60) as transport,
-                Purse(ledger, "run", []) as purse,
-                Gate(lane, ledger, max_in_flight=1) as gate,
-            ):
-                admission, history = Admission(gate, purse, Spending()), History(tmp_path)
-                stop, stats = asyncio.Event(), RunStats()
-                engine = Engine(lane, transport, journal, history, stats, admission, run_id="run", stop=stop)
-                await engine.ask(Unreadable())
+        async with opened(url, tmp_path, RunStats()) as engine:
+            await engine.ask(Unreadable())
 
     with server(lambda _: http('{"odd": 1}')) as (url, _), pytest.raises(OverflowError):
         asyncio.run(ask(url))
@@ -82,23 +89,13 @@ def test_a_request_that_is_given_up_is_not_on_its_way_any_more(tmp_path: Path) -
         return http("{}")
 
     async def given_up(url: str) -> tuple[dict[str, float], dict[str, float]]:
-        lane = Lane(client="openai", base_url=url, api_key=SecretStr("sk-nobody"))
-        with Ledger() as ledger:
-            async with (
-                Journal(tmp_path, "run") as journal,
-                Transport(timeout_s=60) as transport,
-                Purse(ledger, "run", []) as purse,
-                Gate(lane, ledger, max_in_flight=1) as gate,
-            ):
-                admission, history = Admission(gate, purse, Spending()), History(tmp_path)
-                stop = asyncio.Event()
-                engine = Engine(lane, transport, journal, history, stats, admission, run_id="run", stop=stop)
-                task = asyncio.create_task(engine.ask(Asked()))
-                await asyncio.to_thread(asked.wait, 60)
-                before = stats.on_their_way()
-                task.cancel()
-                await asyncio.gather(task, return_exceptions=True)
-                return before, stats.on_their_way()
+        async with opened(url, tmp_path, stats) as engine:
+            task = asyncio.create_task(engine.ask(Asked()))
+            await asyncio.to_thread(asked.wait, 60)
+            before = stats.on_their_way()
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+            return before, stats.on_their_way()
 
     with server(hangs) as (url, _):
         before, after = asyncio.run(given_up(url))
