@@ -41,21 +41,7 @@ _MEANT = """
     ($dataset::varchar is null or dataset = $dataset)
     and ($partitions::varchar[] is null or list_contains($partitions, partition_key))
 """
-# As the view thread_current has it, for these conversations only: it looks at the heads of all there are.
-_CURRENT = f"""
-    select thread.* rename (id as thread_id), head.error_class
-    from thread_version as thread
-    inner join (
-        select unnest(arg_max(
-            {{'thread_id': thread_id, 'error_class': error_class}}, (sequence, moved_at, mat_id, thread_id)
-        ))
-        from thread_head
-        where lineage_id in (
-            select lineage_id from thread_version where {_MEANT}
-        )
-        group by lineage_id
-    ) as head on thread.id = head.thread_id
-"""  # noqa: S608 (ours)
+_CURRENT = "select * rename (id as thread_id) from thread_current"
 _AGAIN = """
     select thread.* rename (id as thread_id), asked.error_class
     from asked

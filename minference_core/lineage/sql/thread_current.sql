@@ -6,14 +6,17 @@
 create or replace view thread_current as
 select thread_version.*, head.error_class
 from thread_version
-inner join (
-    select lineage_id, unnest(arg_max(
-        {'id': thread_id, 'error_class': error_class}, (sequence, moved_at, mat_id, thread_id)
-    ))
-    from thread_head
-    group by lineage_id
--- By lineage too: who asks for one lineage reads only its own heads.
-) as head on thread_version.id = head.id and thread_version.lineage_id = head.lineage_id
+inner join thread_head as head
+    on thread_version.id = head.thread_id and thread_version.lineage_id = head.lineage_id
+-- Not by a group of all heads: who asks for one partition or one lineage reads only its own.
+where not exists (
+    select 1
+    from thread_head as later
+    where
+        later.lineage_id = head.lineage_id
+        and (later.sequence, later.moved_at, later.mat_id, later.thread_id)
+        > (head.sequence, head.moved_at, head.mat_id, head.thread_id)
+)
 
 union all
 

@@ -6,26 +6,35 @@
 -- e.g. select thread_key, model, n_messages, messages[-1].content as last_words from transcripts order by thread_key
 
 create or replace view transcripts as
-with recursive resolved as (
-    -- As in thread_message, for current versions only.
-    select
-        id, lineage_id, parent_id,
-        case when message_ids is null then keep_n else 0 end as keep_n,
-        coalesce(message_ids, new_message_ids) as ids
+with recursive long as materialized (
+    select id, lineage_id, parent_id, keep_n, new_message_ids
     from thread_current
     where message_ids is null
+),
+
+family as materialized (
+    -- The lineages first, as few conversations are long: recursing over the whole table would hash it.
+    select id, parent_id, keep_n, new_message_ids, message_ids
+    from thread_version
+    where lineage_id in (select lineage_id from long)
+),
+
+resolved as (
+    -- As in thread_message, for current versions only.
+    select id, parent_id, keep_n, new_message_ids as ids
+    from long
 
     union all
 
     select
-        child.id, child.lineage_id, parent.parent_id,
+        child.id, parent.parent_id,
         case when parent.message_ids is null then least(child.keep_n, parent.keep_n) else 0 end,
         coalesce(
             parent.message_ids[1:child.keep_n],
             parent.new_message_ids[1:greatest(child.keep_n - parent.keep_n, 0)]
         ) || child.ids
     from resolved as child
-    inner join thread_version as parent on parent.id = child.parent_id
+    inner join family as parent on parent.id = child.parent_id
     where child.keep_n > 0
 ),
 
