@@ -115,7 +115,7 @@ def _make(made: Anew, partition: Made, code_version: str) -> Counter[str]:
     added: Counter[str] = Counter()
     for name in report.segments:
         with closing(read_segment(inbox / name)) as segment:
-            added.update(made.database.append(segment, earlier=made.has_old))
+            added.update(made.database.append([segment], earlier=made.has_old))
         discard(inbox / name)
     return added
 

@@ -6,7 +6,8 @@ What a fold does with it is in `fold.py`; what users open is a copy (`publish.py
 
 import hashlib
 import uuid
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib import resources
@@ -86,11 +87,12 @@ class Database:
         found = self._connection.execute("select 1 from segment where segment_id = $1", [segment])
         return found.fetchone() is not None
 
-    def append(self, segment: Segment, *, earlier: bool = False) -> dict[str, int]:
+    def append(self, segments: Iterable[Segment], *, earlier: bool = False) -> Counter[str]:
         """
-        Take in a segment: all of it or, on any error, nothing.
+        Take in segments: all of them or, on any error, nothing.
 
         Args:
+            segments: None that was taken in before. Each is looked at when the one before it is in.
             earlier: Whether an earlier file is attached as `old`, whose word counts of when and by what a row
                 was first recorded.
 
@@ -98,18 +100,16 @@ class Database:
             Rows added to each table; those that were there already are not.
         """
         masked = self.has_redactions()
+        added: Counter[str] = Counter()
         with transaction(self._connection):
-            added = {
-                name: sum(
-                    self._append_rows(name, rows, earlier=earlier, masked=masked)
-                    for rows in segment.pieces(name)
+            for segment in segments:
+                for name in segment.files:
+                    for rows in segment.pieces(name):
+                        added[name] += self._append_rows(name, rows, earlier=earlier, masked=masked)
+                self._connection.execute(
+                    "insert into segment values ($1, $2, $3, $4)",
+                    [segment.name, segment.mat_id, segment.rows, datetime.now(UTC).replace(tzinfo=None)],
                 )
-                for name in segment.files
-            }
-            self._connection.execute(
-                "insert into segment values ($1, $2, $3, $4)",
-                [segment.name, segment.mat_id, segment.rows, datetime.now(UTC).replace(tzinfo=None)],
-            )
         return added
 
     def define(self, definitions: Sequence[str]) -> None:

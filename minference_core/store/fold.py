@@ -14,7 +14,7 @@ program that only saves, lets it wait while the last publishing is recent (`Stor
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,7 +27,7 @@ from minference_core.store.anew import Anew, anew, clear, put_in_place
 from minference_core.store.database import Database, digest_of, opened
 from minference_core.store.place import Place
 from minference_core.store.publish import publish, published_state
-from minference_core.store.segments import discard, read_segment, reject, sweep, waiting
+from minference_core.store.segments import Segment, discard, read_segment, reject, sweep, waiting
 
 __all__ = ["FoldReport", "Store"]
 
@@ -35,6 +35,10 @@ log = logging.getLogger(__name__)
 
 # How long the inbox is looked at again before what was found is published.
 _GATHER_S = 2.0
+# How many segments one transaction takes in, and how many bytes of files: what is less than a row group is
+# written twice, into the log and then into the file.
+_TOGETHER = 64
+_TOGETHER_BYTES = 32 * 1024 * 1024
 # How often a lock that is taken is looked at.
 _LOOK_EVERY_S = 0.05
 # Who need not publish does not spend more than this part of the time on it.
@@ -224,7 +228,8 @@ class Store:
         taken: dict[str, Path] = {}
         until = time.monotonic() + _GATHER_S
         while new := [folder for folder in waiting(self._place.inbox) if folder.name not in taken]:
-            taken |= {folder.name: folder for folder in new if _take(database, folder, tally)}
+            for folders in _together(new):
+                taken |= {folder.name: folder for folder in _take(database, folders, tally)}
             if time.monotonic() > until:
                 break
         return list(taken.values())
@@ -239,20 +244,41 @@ class Store:
         tally.published = True
 
 
-def _take(database: Database, folder: Path, tally: _Tally) -> bool:
-    """Whether the segment is in the store now; if not, it was moved aside."""
-    if database.has(folder.name):
-        tally.already += 1
-        return True
+def _together(folders: Iterable[Path]) -> Iterator[list[Path]]:
+    """What is taken in at once: enough that the file gets whole row groups, and little beside a run."""
+    group: list[Path] = []
+    size = 0
+    for folder in folders:
+        more = sum(file.stat().st_size for file in folder.iterdir())
+        if group and (size + more > _TOGETHER_BYTES or len(group) == _TOGETHER):
+            yield group
+            group, size = [], 0
+        group.append(folder)
+        size += more
+    if group:
+        yield group
+
+
+def _take(database: Database, folders: Sequence[Path], tally: _Tally) -> list[Path]:
+    """Those that are in the store now; the others were moved aside."""
+    fresh = [folder for folder in folders if not database.has(folder.name)]
     try:
-        with closing(read_segment(folder)) as segment:
-            added = database.append(segment)
+        added = database.append(_read(fresh))
     except (StoreError, duckdb.DataError, duckdb.IntegrityError) as error:
-        tally.rejected.append(f"{reject(folder)} ({error})")
-        return False
-    tally.segments += 1
+        if len(folders) > 1:  # by themselves, so that what is damaged keeps nothing else out
+            return [taken for folder in folders for taken in _take(database, [folder], tally)]
+        tally.rejected.append(f"{reject(folders[0])} ({error})")
+        return []
+    tally.segments += len(fresh)
+    tally.already += len(folders) - len(fresh)
     tally.added.update(added)
-    return True
+    return list(folders)
+
+
+def _read(folders: Iterable[Path]) -> Iterator[Segment]:
+    for folder in folders:
+        with closing(read_segment(folder)) as segment:
+            yield segment
 
 
 @contextmanager
