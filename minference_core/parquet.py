@@ -1,4 +1,4 @@
-"""Parquet files written whole or not at all, in bounded memory."""
+"""Parquet files read and written in bounded memory; written whole or not at all."""
 
 import os
 from collections.abc import Iterable, Iterator
@@ -10,9 +10,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-__all__ = ["aside", "rows_of", "write_rows"]
+__all__ = ["aside", "open_file", "rows_of", "write_rows"]
 
 _ROWS_AT_A_TIME = 2_000
+_READ_BYTES = 64 * 1024
 
 
 def write_rows(target: Path, schema: pa.Schema, rows: Iterable[dict[str, Any]]) -> int:
@@ -28,6 +29,17 @@ def write_rows(target: Path, schema: pa.Schema, rows: Iterable[dict[str, Any]]) 
             writer.write_table(pa.Table.from_pylist(chunk, schema=schema))
             written += len(chunk)
     return written
+
+
+def open_file(path: Path) -> pq.ParquetFile:
+    """
+    A file whose batches are read in bounded memory, however many rows it has.
+
+    Raises:
+        OSError, pyarrow.ArrowInvalid: It cannot be read, or is no Parquet.
+    """
+    # pyarrow reads ahead by default, and keeps what it has read until the file is closed.
+    return pq.ParquetFile(path, pre_buffer=False, buffer_size=_READ_BYTES)
 
 
 def rows_of(batch: pa.RecordBatch) -> Iterator[dict[str, Any]]:

@@ -11,7 +11,8 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
+
+from minference_core.parquet import open_file
 
 __all__ = ["answered_in", "first_requests"]
 
@@ -61,7 +62,7 @@ def answered_in(found: dict[str, dict[Path, str]], *, simulated: bool) -> Iterat
 
 def _answers(path: Path, columns: list[str], simulated: bool) -> Iterator[pa.RecordBatch]:  # noqa: FBT001
     try:
-        with pq.ParquetFile(path) as file:
+        with open_file(path) as file:
             for batch in file.iter_batches(batch_size=_ROWS_AT_A_TIME, columns=columns):
                 status = batch.column("status_code")
                 answered = pc.and_(pc.greater_equal(status, 200), pc.less(status, 300))

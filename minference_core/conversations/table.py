@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from minference_core.errors import DiskError, NotMadeYet
-from minference_core.parquet import rows_of, write_rows
+from minference_core.parquet import open_file, rows_of, write_rows
 
 __all__ = ["REQUESTS", "only_failures", "planned_from", "read_requests", "write_requests"]
 
@@ -97,7 +97,7 @@ def read_requests(path: Path, columns: list[str], *, client: str | None = None) 
     Args:
         client: Only of the rows that are to be sent to it.
     """
-    with pq.ParquetFile(path) as file:
+    with open_file(path) as file:
         for batch in file.iter_batches(batch_size=_ROWS_AT_A_TIME, columns=columns):
             yield from rows_of(batch if client is None else batch.filter(_sent_to(client, batch)))
 

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from pydantic import ValidationError
 
 from minference_core.errors import SpecError
-from minference_core.parquet import rows_of
+from minference_core.parquet import open_file, rows_of
 from minference_core.specs.columns import META_PREFIX, SPEC_COLUMNS, ThreadSpec, explain
 from minference_core.specs.source import SpecSource, spec_files
 from minference_core.specs.tools import ToolSet
@@ -170,7 +170,7 @@ def inspect_specs(source: SpecSource) -> SpecReport:
 
 def _opened(path: Path) -> pq.ParquetFile:
     try:
-        file = pq.ParquetFile(path)
+        file = open_file(path)
     except (pa.ArrowInvalid, OSError) as exc:
         raise SpecError(f"{path} cannot be read as Parquet: {exc}. Write it again, or remove it") from exc
     if file.metadata.num_rows == 0:
