@@ -1,5 +1,5 @@
 # The project's front door; `make help` lists what there is.
-.PHONY: help install run test check ui bench bench-memory bench-rivals bench-store
+.PHONY: help install run test check ui bench bench-engine bench-memory bench-rivals bench-store
 PYTHON ?= python3.11
 BIN := .venv/bin
 
@@ -30,7 +30,9 @@ check: install  ## Format, lint, types, imports, definitions
 ui: install  ## The Dagster UI and daemon on http://127.0.0.1:3000
 	$(BIN)/minference ui
 
-bench: install  ## Speed, memory, limits and the ledger, each as a ratio within one run (about 15 minutes)
+bench: bench-engine bench-memory bench-rivals  ## All there is of the engine (an hour and more)
+
+bench-engine: install  ## Speed, memory, limits and the ledger, each as a ratio within one run (about 15 minutes)
 	$(BIN)/python benchmarks/engine_speed.py
 	$(BIN)/python benchmarks/engine_memory.py 10000 50000
 	$(BIN)/python benchmarks/pipeline_memory.py 5000

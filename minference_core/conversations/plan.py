@@ -16,7 +16,7 @@ from minference_core.conversations.retry import end_of
 from minference_core.conversations.reuse import NO_REUSE, Reuse
 from minference_core.conversations.sharing import Sharing
 from minference_core.conversations.table import write_requests
-from minference_core.engine import Ends, History, LaneLimits
+from minference_core.engine import Ends, History, LaneLimits, seldom_collected
 from minference_core.errors import ErrorClass
 from minference_core.providers import Unsupported
 from minference_core.requests import Estimate, Step, estimate, replay
@@ -73,6 +73,7 @@ class Plan:
     preview: tuple[dict[str, Any], ...]
 
 
+@seldom_collected()
 def plan_requests(
     source: SpecSource,
     target: Path,

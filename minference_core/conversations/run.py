@@ -37,6 +37,7 @@ from minference_core.engine import (
     Transport,
     Workers,
     opened_books,
+    seldom_collected,
     telemetry,
     write_exchanges,
     write_metrics,
@@ -108,6 +109,7 @@ async def run_conversations(
         raise PlanOutdated(f"{requests} was made from other specs or defaults: materialize requests again")
     stats, findings = RunStats(prices=spending.prices), NotedFindings()
     async with AsyncExitStack() as open_for_the_run:
+        open_for_the_run.enter_context(seldom_collected())
         open_for_the_run.callback(findings.close)
         book = await open_for_the_run.enter_async_context(Journal(journal, run_id))
         await open_for_the_run.enter_async_context(_measured(stats, metrics, source, run_id))

@@ -5,6 +5,7 @@ from minference_core.engine.asked import Sendable
 from minference_core.engine.books import opened_books
 from minference_core.engine.budget import Budget, Purse, Spending
 from minference_core.engine.caps import Cap, Caps
+from minference_core.engine.collector import seldom_collected
 from minference_core.engine.ends import Ends
 from minference_core.engine.engine import Draining, Engine, Settled
 from minference_core.engine.exchanges import EXCHANGES, Findings, write_exchanges
@@ -65,6 +66,7 @@ __all__ = [
     "limit_share",
     "opened_books",
     "reused",
+    "seldom_collected",
     "tool_run",
     "write_exchanges",
     "write_metrics",

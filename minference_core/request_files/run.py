@@ -30,6 +30,7 @@ from minference_core.engine import (
     Transport,
     Workers,
     opened_books,
+    seldom_collected,
     telemetry,
 )
 from minference_core.errors import ConfigError, ErrorClass
@@ -101,6 +102,7 @@ async def run_request_file(
     lane = _lane(address, limits, api_key, key_name, timeout_s=timeout_s, simulated=simulated)
     stop, tally, run_id = stop or asyncio.Event(), Tally(RunStats(prices=spending.prices)), uuid.uuid4().hex
     async with AsyncExitStack() as open_for_the_run:
+        open_for_the_run.enter_context(seldom_collected())
         file = open_for_the_run.enter_context(_opened(source))
         journal = await open_for_the_run.enter_async_context(Journal(journal_folder(target), run_id))
         history = await asyncio.to_thread(History, journal_folder(target))
