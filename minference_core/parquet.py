@@ -13,6 +13,8 @@ import pyarrow.parquet as pq
 __all__ = ["aside", "open_file", "rows_of", "write_rows"]
 
 _ROWS_AT_A_TIME = 2_000
+# Whoever reads or writes a file holds a note of each column of each row group.
+_ROW_GROUP_BYTES = 16 * 1024 * 1024
 _READ_BYTES = 64 * 1024
 
 
@@ -24,10 +26,16 @@ def write_rows(target: Path, schema: pa.Schema, rows: Iterable[dict[str, Any]]) 
         OSError: It cannot be written; an older file there stays as it is.
     """
     rest, written = iter(rows), 0
+    group: list[pa.Table] = []
     with aside(target) as partial, pq.ParquetWriter(partial, schema, compression="zstd") as writer:
         while chunk := list(islice(rest, _ROWS_AT_A_TIME)):
-            writer.write_table(pa.Table.from_pylist(chunk, schema=schema))
+            group.append(pa.Table.from_pylist(chunk, schema=schema))
             written += len(chunk)
+            if sum(table.nbytes for table in group) >= _ROW_GROUP_BYTES:
+                writer.write_table(pa.concat_tables(group))
+                group.clear()
+        if group:
+            writer.write_table(pa.concat_tables(group))
     return written
 
 

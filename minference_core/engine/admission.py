@@ -7,6 +7,8 @@ And what is to be made of its end: what it really took, what the provider says o
 from dataclasses import dataclass
 from decimal import Decimal
 
+import orjson
+
 from minference_core.engine.asked import Sendable
 from minference_core.engine.budget import BudgetSpent, Purse, Spending, takings
 from minference_core.engine.gate import Gate, Pass
@@ -20,6 +22,7 @@ from minference_core.threads import TokenUsage
 __all__ = ["Admission", "Refused", "Ticket"]
 
 _NOTHING = Takings()
+_DEARER = {"service_tier": "priority", "speed": "fast"}
 
 
 class Refused(Exception):
@@ -60,19 +63,23 @@ class Admission:
             Refused: It can never fit the lane's limits, or a budget, as nobody knows its price or its length.
         """
         try:
-            self.gate.check(weight)
+            self.gate.check(weight, request.model)
         except RequestTooLarge as exc:
             raise Refused(ErrorClass.TOO_LARGE, str(exc)) from exc
         if not self._purse.budgets:
             return _NOTHING
-        self._must_be_bounded(weight)
-        tokens = weight.most_prompt + (weight.most_output or weight.output)
-        usd = None
+        read, written = weight.most_prompt, weight.most_output
+        usage = TokenUsage(
+            prompt_tokens=weight.prompt if read is None else read,
+            completion_tokens=weight.output if written is None else written,
+            service_tier=_tier(request.body),
+        )
+        usd = self._dollars(request, usage) if self._purse.has_dollars else None
+        if self._purse.has_tokens or usd is not None:
+            _must_be_bounded(read, written)
         if self._purse.has_dollars:
-            read, written = weight.most_prompt, weight.most_output or weight.output
-            usd = self._dollars(request, TokenUsage(prompt_tokens=read, completion_tokens=written))
             self._must_be_known(request, usd)
-        return takings(usd, tokens)
+        return takings(usd, usage.total_tokens or 0)
 
     async def enter(self, weight: Weight, most: Takings) -> Ticket:
         """
@@ -103,10 +110,10 @@ class Admission:
         """It has been sent, and this came of it; returns what it cost."""
         usage = meaning.reply.usage if meaning.reply is not None else None
         self.gate.leave(ticket.admitted, usage)
-        spent = self._spent(request, ticket.reserved, answer, usage)
+        spent = self._spent(request, ticket.reserved, answer, meaning)
         self._purse.settle(ticket.reserved, spent)
         if isinstance(answer, HttpReply) and (said := limits_in(answer.headers)) is not None:
-            self.gate.learn(said)
+            self.gate.learn(said, request.model)
         return spent
 
     def _spent(
@@ -114,15 +121,14 @@ class Admission:
         request: Sendable,
         reserved: Takings,
         answer: HttpReply | TransportError,
-        usage: TokenUsage | None,
+        meaning: Meaning,
     ) -> Takings:
         """What a sending cost; all that was set aside for it where nobody knows."""
-        if not self._purse.budgets:
+        if not self._purse.budgets or isinstance(answer, Unreached):
             return _NOTHING
-        if isinstance(answer, Unreached) or (
-            isinstance(answer, HttpReply) and not 200 <= answer.status < 300
-        ):
+        if isinstance(answer, HttpReply) and _is_refusal(answer, meaning):
             return _NOTHING
+        usage = meaning.reply.usage if meaning.reply is not None else None
         if usage is None or usage.prompt_tokens is None:
             return reserved
         tokens = usage.prompt_tokens + (usage.completion_tokens or 0)
@@ -134,14 +140,6 @@ class Admission:
     def _dollars(self, request: Sendable, usage: TokenUsage) -> Decimal | None:
         return price(request.client, request.model, usage, self._spending.prices).usd
 
-    def _must_be_bounded(self, weight: Weight) -> None:
-        held = self._purse.has_tokens or not self._spending.allow_unknown_price
-        if weight.most_output is None and held:
-            raise Refused(
-                ErrorClass.BUDGET,
-                "nothing bounds its answer, so no budget can hold it: set max_tokens",
-            )
-
     def _must_be_known(self, request: Sendable, usd: Decimal | None) -> None:
         if usd is None and not self._spending.allow_unknown_price:
             raise Refused(
@@ -149,3 +147,31 @@ class Admission:
                 f"no price is known for {request.model} on {request.client}, so no budget in dollars can "
                 f"hold it: give its price in `prices`, or set allow_unknown_price",
             )
+
+
+def _must_be_bounded(read: int | None, written: int | None) -> None:
+    if read is None:
+        raise Refused(
+            ErrorClass.BUDGET,
+            "nothing bounds what it reads, a document or a recording, so no budget can hold it: "
+            "send its text, or run it without a budget",
+        )
+    if written is None:
+        raise Refused(
+            ErrorClass.BUDGET, "nothing bounds its answer, so no budget can hold it: set max_tokens"
+        )
+
+
+def _is_refusal(answer: HttpReply, meaning: Meaning) -> bool:
+    """Whether the server says, in a 200 or not, that it did not answer; what cannot be read is paid for."""
+    if not 200 <= answer.status < 300:
+        return True
+    return meaning.reply is None and meaning.error not in (None, ErrorClass.UNDECODABLE)
+
+
+def _tier(body: bytes) -> str | None:
+    """The tier that a request asks for, if it is a dearer one: OpenAI's priority, Anthropic's fast mode."""
+    if not any(field.encode() in body for field in _DEARER):
+        return None
+    asked = orjson.loads(body)
+    return next((tier for field, tier in _DEARER.items() if asked.get(field) == tier), None)

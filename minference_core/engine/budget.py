@@ -23,6 +23,11 @@ from minference_core.threads import OwnPrice
 __all__ = ["Budget", "BudgetSpent", "Purse", "Spending", "takings"]
 
 _NANO = Decimal(1_000_000_000)
+_FULL = "raise the budget and run again"
+_LOST = (
+    "some of it is set aside by a run that was killed. Run that one's partition again, which frees what it "
+    "did not spend, or raise the budget"
+)
 # How much may be set aside for requests that are still to come: what was spent in so many seconds.
 _AHEAD_S = 0.5
 # How often to ask again when others hold what is missing.
@@ -148,7 +153,7 @@ class Purse:
                 self.settle(cost, Takings())  # it was let through at the very moment when it was let go
             raise
         if full is not None:
-            raise BudgetSpent(f"the budget of {full} has no room for it: raise the budget and run again")
+            raise BudgetSpent(f"the budget of {full}")
 
     def settle(self, reserved: Takings, spent: Takings) -> None:
         """A request is over: what it did not cost is free again."""
@@ -224,7 +229,7 @@ class Purse:
         else:
             _, answer = self._queue.popleft()
             if not answer.done():
-                answer.set_result(room.full)
+                answer.set_result(f"{room.full} has no room for it: {_LOST if room.lost else _FULL}")
 
     async def _tidy(self) -> None:
         """Now and then tell what was spent, and give back what is not needed, until nothing is left."""

@@ -7,11 +7,10 @@ Everything it needs is passed in. What a conversation does with the answer is no
 import asyncio
 import random
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from itertools import count
 from typing import Any, NamedTuple
 
 from minference_core.engine import records
@@ -24,7 +23,7 @@ from minference_core.engine.retry import LANE_STOPPERS, LONGEST_HOLD_S, Streak, 
 from minference_core.engine.stats import RunStats
 from minference_core.engine.transport import HttpReply, Transport
 from minference_core.errors import ErrorClass, TransportError, Unreached
-from minference_core.providers import endpoint, retry_after_s
+from minference_core.providers import LEARNS_FROM_LATENCY, endpoint, retry_after_s
 from minference_core.requests import Attempt, Meaning
 
 __all__ = ["Draining", "Engine", "Settled"]
@@ -113,7 +112,8 @@ class Engine:
         weight = request.weight
         most = self._admission.most(request, weight)
         started: float | None = None
-        for tries in count(1):
+        tried: Counter[ErrorClass | None] = Counter()
+        while True:
             ticket = await self._admission.enter(weight, most)
             try:
                 self._check_open(request)  # something may have come while this one waited its turn
@@ -122,13 +122,13 @@ class Engine:
                 raise
             started = time.monotonic() if started is None else started
             settled, advised_s = await self._send(request, ticket)
-            wait_s = self._next_wait(request, settled.meaning, advised_s, tries, time.monotonic() - started)
+            tried[settled.meaning.error] += 1
+            wait_s = self._next_wait(request, settled.meaning, advised_s, tried, time.monotonic() - started)
             if wait_s is None:
                 return settled
             self._check_open(request)
             self._stats.retried(self._lane)
             await self._sleep(wait_s)
-        raise AssertionError("unreachable")
 
     def _check_open(self, request: Sendable) -> None:
         """
@@ -208,7 +208,7 @@ class Engine:
         request: Sendable,
         meaning: Meaning,
         advised_s: float | None,
-        tries: int,
+        tried: Counter[ErrorClass | None],
         elapsed_s: float,
     ) -> float | None:
         self._streaks[request.model].note(
@@ -223,10 +223,16 @@ class Engine:
             return None
         if error in (ErrorClass.RATE_LIMIT, ErrorClass.OVERLOADED):
             self._slow_down(error, advised_s)
-        if self._max_attempts is not None and tries >= self._max_attempts:
+        elif error is ErrorClass.TIMEOUT and self._lane.client in LEARNS_FROM_LATENCY:
+            self._admission.gate.refused(error)
+        if self._max_attempts is not None and tried.total() >= self._max_attempts:
             return None
         return backoff_s(
-            error, attempt=tries, advised_s=advised_s, elapsed_s=elapsed_s, jitter=random.random()
+            error,
+            attempt=tried[meaning.error],
+            advised_s=advised_s,
+            elapsed_s=elapsed_s,
+            jitter=random.random(),
         )
 
     def _slow_down(self, error: ErrorClass, advised_s: float | None) -> None:

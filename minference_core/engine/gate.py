@@ -37,6 +37,8 @@ _AHEAD_S = 0.5
 _PULSE_S = 1.0
 # How much a new value counts in what is usual.
 _NEW = 0.1
+# How many times off our count of a prompt is taken to be at most: more is that one request's own affair.
+_MOST_OFF = 3.0
 
 
 @dataclass(slots=True)
@@ -100,20 +102,23 @@ class Gate:
         self._held_until = 0.0
         self._told_wanted = 0
         self._heard: tuple[int | None, int | None, int | None, int | None] | None = None
+        self._heard_of: dict[str | None, LaneLimits] = {}  # by model
         self._timer: asyncio.TimerHandle | None = None
         self._asking: asyncio.Task[None] | None = None
         self._pulse: asyncio.Task[None] | None = None
 
-    def check(self, weight: Weight) -> None:
+    def check(self, weight: Weight, model: str | None) -> None:
         """
-        Refuse what can never pass.
+        Refuse what can never pass: by the lane's own limits, and by what was heard of this model's.
 
         Raises:
             RequestTooLarge: The request needs more than a whole minute's tokens.
         """
-        _, tokens, read, written = self.limits.per_minute
-        amounts = self._amounts(weight)
-        for most, need in ((tokens, amounts.tokens), (read, amounts.input), (written, amounts.output)):
+        heard = self._heard_of.get(model, LaneLimits())
+        _, tokens, read, written = self._lane.limits.lowered_to(heard).per_minute
+        # What other requests turned out to have more than was guessed refuses nothing.
+        prompt = weight.prompt * min(1.0, self._calibration)
+        for most, need in ((tokens, prompt + weight.output), (read, prompt), (written, weight.output)):
             if most is not None and need > most:
                 raise RequestTooLarge(tokens=round(need), tokens_per_minute=most)
 
@@ -162,18 +167,21 @@ class Gate:
         self._unbook()
         self._ask()
 
-    def learn(self, per_minute: tuple[int | None, int | None, int | None, int | None]) -> None:
-        """What an answer says of the account's limits."""
+    def learn(
+        self, per_minute: tuple[int | None, int | None, int | None, int | None], model: str | None
+    ) -> None:
+        """What an answer says of the account's limits, which may be this model's only."""
         if per_minute == self._heard:
             return
         self._heard = per_minute
         requests, tokens, read, written = per_minute
-        self._news.learned = LaneLimits(
+        heard = LaneLimits(
             requests_per_minute=requests,
             tokens_per_minute=tokens,
             input_tokens_per_minute=read,
             output_tokens_per_minute=written,
         )
+        self._heard_of[model] = self._news.learned = heard
         self._ask()
 
     async def __aenter__(self) -> Self:
@@ -200,7 +208,8 @@ class Gate:
     def _settle(self, admitted: Pass, usage: TokenUsage) -> None:
         read = float(usage.prompt_tokens or 0)
         if admitted.weight.prompt > 0:
-            self._calibration += _NEW * (read / admitted.weight.prompt - self._calibration)
+            counted = min(max(read / admitted.weight.prompt, 1 / _MOST_OFF), _MOST_OFF)
+            self._calibration += _NEW * (counted - self._calibration)
         written = float(admitted.weight.output)
         if self._counts_used:
             read -= usage.cached_tokens or 0

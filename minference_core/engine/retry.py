@@ -16,7 +16,7 @@ class Policy:
     What a run does about a class of failures.
 
     Attributes:
-        attempts: In all.
+        attempts: That fail so: patience with one class leaves the tries of another.
         first_wait_s: Before the second; it doubles from there.
         longest_wait_s: At most.
         deadline_s: No attempt starts later than this after the first one of the same run.
@@ -94,7 +94,7 @@ def backoff_s(
 
     Args:
         error: Why the attempt failed.
-        attempt: How many this run has made, 1 after the first.
+        attempt: How many of this run have failed so, 1 after the first.
         advised_s: What Retry-After said.
         elapsed_s: Since this run's first attempt.
         jitter: 0 to 1; spreads requests that failed together.

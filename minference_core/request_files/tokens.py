@@ -6,19 +6,14 @@ The body is somebody else's: a field of the wrong type weighs nothing here, and 
 
 from typing import Any, overload
 
-from minference_core import ids
 from minference_core.providers.base import JsonObject
 from minference_core.request_files.endpoints import COMPLETIONS, EMBEDDINGS, Endpoint
-from minference_core.requests import Weight, most_tokens_of, token_counter
+from minference_core.requests import Prompt, Weight, most_tokens_of, token_counter
 
 __all__ = ["weigh_line"]
 
 # What a completion is taken for that names no limit: the original's figure, and about what OpenAI counts.
 _UNSAID_OUTPUT = 15
-# As in requests/tokens.py: roles, separators and the reply primer.
-_PER_MESSAGE = 3
-_PER_REPLY = 3
-_READ_AS_JSON = ("tools", "response_format", "output_config")
 
 
 def weigh_line(endpoint: Endpoint, body: JsonObject) -> Weight:
@@ -34,13 +29,14 @@ def weigh_line(endpoint: Endpoint, body: JsonObject) -> Weight:
             texts, tokens, prompts=len(texts), answers=answers, limit=_number(body, "max_tokens", None)
         )
     limit = _number(body, "max_completion_tokens", _number(body, "max_tokens", None))
-    messages = body.get("messages")
-    said = [m for m in messages if isinstance(m, dict)] if isinstance(messages, list) else []
-    texts = [text for message in said for text in _texts(message.get("content"))]
-    texts += _texts(body.get("system"))
-    texts += [ids.json_text(body[field]) for field in _READ_AS_JSON if field in body]
-    overhead = _PER_MESSAGE * len(said) + _PER_REPLY
-    return _weight(texts, overhead, prompts=len(said), answers=_number(body, "n", 1), limit=limit)
+    prompt = Prompt.of(body)
+    answers = _number(body, "n", 1)
+    return Weight(
+        prompt=prompt.estimate(token_counter()),
+        output=answers * (_UNSAID_OUTPUT if limit is None else limit),
+        most_prompt=prompt.most(),
+        most_output=None if limit is None else answers * limit,
+    )
 
 
 def _weight(texts: list[str], more: int, *, prompts: int, answers: int, limit: int | None) -> Weight:
@@ -79,13 +75,6 @@ def _prompts(prompt: Any) -> int:
     if isinstance(prompt, list) and prompt and not isinstance(prompt[0], int):
         return len(prompt)
     return 1
-
-
-def _texts(content: Any) -> list[str]:
-    if isinstance(content, str):
-        return [content]
-    parts = content if isinstance(content, list) else []
-    return [p["text"] for p in parts if isinstance(p, dict) and isinstance(p.get("text"), str)]
 
 
 @overload

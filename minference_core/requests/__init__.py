@@ -18,6 +18,7 @@ from minference_core.requests.replay import (
     stamped,
 )
 from minference_core.requests.tokens import (
+    Prompt,
     Weight,
     estimate_prompt_tokens,
     max_output_tokens,
@@ -41,6 +42,7 @@ __all__ = [
     "PreparedRequest",
     "Price",
     "ProcessedOutput",
+    "Prompt",
     "RawOutput",
     "RecordedResult",
     "Records",

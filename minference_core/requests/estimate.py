@@ -38,7 +38,7 @@ class Estimate:
 
     prompt_tokens: int
     max_output_tokens: int
-    most_prompt_tokens: int
+    most_prompt_tokens: int | None
     requests: int
     all_prompt_tokens: int
     all_output_tokens: int

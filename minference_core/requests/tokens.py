@@ -19,8 +19,10 @@ import orjson
 import tiktoken
 
 from minference_core.providers.base import JsonObject
+from minference_core.providers.reading import json_ascii, objects
 
 __all__ = [
+    "Prompt",
     "Weight",
     "estimate_prompt_tokens",
     "max_output_tokens",
@@ -46,17 +48,27 @@ _TOKENS_PER_MESSAGE = 3
 _TOKENS_PER_REPLY = 3
 # The same as a bound that no chat format of theirs reaches: role, separators, a name, and a primer.
 _MOST_TOKENS_PER_MESSAGE = 8
-# The most that Anthropic counts for a picture that need not be scaled, 1568 pixels on the longer side
+# What most of Anthropic's models count for a picture that need not be scaled, 1568 pixels on the longer side
 # (platform.claude.com/docs/en/build-with-claude/vision: "approximately 1,600 tokens"); OpenAI's 765 for
 # 1024 by 1024 pixels in high detail is less. How large a picture is cannot be seen in its address.
 _TOKENS_PER_IMAGE = 1600
+# The most of any model: OpenAI's 10,000 patches in original detail at its small models' factor of 1.62; but
+# gpt-4o-mini counts 2,833 and 5,667 for each of up to eight tiles (platform.openai.com/docs/guides/
+# images-vision, "Calculating costs"). Anthropic's 4,784 are less.
+_MOST_TOKENS_PER_IMAGE = 16_200
+_MOST_BY_TILES = ("gpt-4o-mini", 48_169)
 _IMAGES = ("image", "image_url", "input_image")
+# What is read of these depends on what is in them, and may be at an address: pages, minutes. A guess, and no
+# bound at all.
+_TOKENS_PER_FILE = 3_000
+_FILES = ("document", "container_upload", "file", "input_file", "input_audio", "audio", "video", "video_url")
 # Fields whose text is read by the model. Signatures and encrypted reasoning are not: they are longer than
 # the tokens that they stand for.
 _WORDS = (
     "content",
     "text",
     "tool_calls",
+    "function_call",
     "function",
     "name",
     "arguments",
@@ -64,6 +76,10 @@ _WORDS = (
     "thinking",
     "summary",
 )
+
+_READ_AS_JSON = (
+    "response_format", "output_config", "text", "structured_outputs", "tools", "functions", "tool_choice",
+)  # fmt: skip
 
 Counter = Callable[[Sequence[str]], int]
 
@@ -76,12 +92,13 @@ class Weight(NamedTuple):
         prompt: Read, as good a guess as can be had.
         output: Written at most, as providers count a request before it is answered.
         most_prompt: Read at the very most, whatever the tokenizer: a guess may be too low, a budget must not.
+            None when nothing bounds it.
         most_output: Written at the very most; None when nothing in the request bounds it.
     """
 
     prompt: int
     output: int
-    most_prompt: int
+    most_prompt: int | None
     most_output: int | None
 
     @property
@@ -92,7 +109,7 @@ class Weight(NamedTuple):
 
 def weigh(body: JsonObject, count: Counter | None = None) -> Weight:
     """What a Chat Completions, Responses or Messages body weighs."""
-    read = _Read.of(body)
+    read = Prompt.of(body)
     output = max_output_tokens(body)
     return Weight(read.estimate(count or token_counter()), output, read.most(), output or None)
 
@@ -105,45 +122,58 @@ def estimate_prompt_tokens(body: JsonObject, count: Counter | None = None) -> in
         body: A Chat Completions, Responses or Messages body.
         count: Tokens in some texts together; the best one at hand when left out.
     """
-    return _Read.of(body).estimate(count or token_counter())
+    return Prompt.of(body).estimate(count or token_counter())
 
 
-def most_tokens_of(texts: Sequence[str], messages: int, images: int = 0) -> int:
+def most_tokens_of(texts: Sequence[str], messages: int) -> int:
     """
     More than any tokenizer makes of these texts.
 
     The tokens of a byte-level vocabulary, which all these providers have, are a byte at least.
     """
     size = sum(len(text.encode("utf-8", "surrogatepass")) for text in texts)
-    return size + _TOKENS_PER_IMAGE * images + _MOST_TOKENS_PER_MESSAGE * (messages + 1)
+    return size + _MOST_TOKENS_PER_MESSAGE * (messages + 1)
 
 
-class _Read(NamedTuple):
-    """What of a body is read by the model."""
+class Prompt(NamedTuple):
+    """
+    What of a body is read by the model.
+
+    Attributes:
+        files: Documents and recordings, whose length nothing in the body says.
+        most_of_an_image: Tokens that the body's model may count for one.
+    """
 
     texts: list[str]
     messages: int
     images: int
+    files: int
+    most_of_an_image: int
 
     @classmethod
-    def of(cls, body: JsonObject) -> "_Read":
-        said = body.get("messages") or body.get("input") or []
-        messages = [{"content": said}] if isinstance(said, str) else said
+    def of(cls, body: JsonObject) -> "Prompt":
+        """Of a Chat Completions, Responses or Messages body; what is of a wrong type there is not read."""
+        said = body.get("messages") or body.get("input")
+        if isinstance(said, str):
+            said = [{"content": said}] if "input" in body else []
+        messages = list(objects(said))
         found = _Found()
         found.read([*messages, {"content": body.get("system")}, {"content": body.get("instructions")}])
-        extra = [
-            orjson.dumps(body[field]).decode()
-            for field in ("response_format", "output_config", "text", "structured_outputs", "tools")
-            if field in body
-        ]
-        return cls([*found.texts, *extra], len(messages), found.images)
+        extra = [_json(body[field]) for field in _READ_AS_JSON if field in body]
+        model, by_tiles = _MOST_BY_TILES
+        most = by_tiles if model in str(body.get("model")) else _MOST_TOKENS_PER_IMAGE
+        return cls([*found.texts, *extra], len(messages), found.images, found.files, most)
 
     def estimate(self, count: Counter) -> int:
-        others = _TOKENS_PER_IMAGE * self.images + _TOKENS_PER_MESSAGE * self.messages + _TOKENS_PER_REPLY
-        return count(self.texts) + others
+        """As good a guess as can be had, in tokens."""
+        others = _TOKENS_PER_MESSAGE * self.messages + _TOKENS_PER_REPLY
+        return count(self.texts) + _TOKENS_PER_IMAGE * self.images + _TOKENS_PER_FILE * self.files + others
 
-    def most(self) -> int:
-        return most_tokens_of(self.texts, self.messages, self.images)
+    def most(self) -> int | None:
+        """Tokens that it cannot have more of; None when nothing bounds it."""
+        if self.files:
+            return None
+        return most_tokens_of(self.texts, self.messages) + self.most_of_an_image * self.images
 
 
 def max_output_tokens(body: JsonObject) -> int:
@@ -183,12 +213,19 @@ def _cached(url: str) -> bool:
     return (Path(folder) / name).is_file()
 
 
+def _json(value: Any) -> str:
+    try:
+        return orjson.dumps(value).decode()
+    except TypeError:  # an integer of more than 64 bits, half a surrogate pair
+        return json_ascii(value)
+
+
 class _Found:
     """What is in messages to be read: texts, and images, whose data are none."""
 
     def __init__(self) -> None:
         self.texts: list[str] = []
-        self.images = 0
+        self.images = self.files = 0
 
     def read(self, value: Any) -> None:
         """Messages, blocks, parts and items of all providers, and what they are in."""
@@ -200,10 +237,13 @@ class _Found:
         if value.get("type") in _IMAGES:
             self.images += 1
             return
+        if value.get("type") in _FILES:
+            self.files += 1
+            return
         for field in _WORDS:
             if isinstance(inner := value.get(field), str):
                 self.texts.append(inner)
             elif inner is not None:
                 self.read(inner)
         if isinstance(made := value.get("input"), dict):  # the arguments of a call on Anthropic
-            self.texts.append(orjson.dumps(made).decode())
+            self.texts.append(_json(made))

@@ -39,7 +39,7 @@ KEY = "sk-test-secret-of-some-length"
 ADDRESS = locate("http://127.0.0.1:9", "openai")
 
 
-def chat(text: str = "Say hello.", **fields: Any) -> dict[str, Any]:
+def chat(text: Any = "Say hello.", **fields: Any) -> dict[str, Any]:
     return {"model": "gpt-4.1-mini", "messages": [{"role": "user", "content": text}], **fields}
 
 
@@ -446,6 +446,12 @@ def test_o5_a_file_keeps_to_its_limits_from_the_first_second_on(
         (CHAT, {"messages": ["oops", {"content": [{"text": "abcdefg"}, 1]}]}, 2 + 3 + 3 + 15),
         (CHAT, {"tools": [2**70]}, 6 + 3 + 15),
         (MESSAGES, {"system": "abcdefg", "messages": [], "max_tokens": 7}, 2 + 3 + 7),
+        (
+            MESSAGES,
+            {"messages": [{"content": [{"type": "tool_result", "content": "abcdefg"}]}], "max_tokens": 7},
+            2 + 3 + 3 + 7,
+        ),
+        (CHAT, chat([{"type": "image_url", "image_url": {"url": "https://x/y.png"}}]), 1600 + 3 + 3 + 15),
         (COMPLETIONS, {"prompt": "abcdefg"}, 2 + 15),
         (COMPLETIONS, {"prompt": ["abcdefg", "abcdefg"], "max_tokens": 10, "n": 3}, 4 + 60),
         (COMPLETIONS, {"prompt": [1, 2, 3], "max_tokens": 10, "best_of": 2}, 3 + 20),

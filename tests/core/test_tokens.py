@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from minference_core.requests.tokens import estimate_prompt_tokens, max_output_tokens
+from minference_core.requests.tokens import estimate_prompt_tokens, max_output_tokens, weigh
 
 DATA = "iVBORw0KGgo" * 10_000
 URI = f"data:image/png;base64,{DATA}"
@@ -49,6 +49,19 @@ RESPONSES = {
 @pytest.mark.parametrize(("body", "messages"), [(CHAT, 4), (MESSAGES, 3), (RESPONSES, 4)])
 def test_words_are_counted_and_the_data_of_images_and_seals_is_not(body: Any, messages: int) -> None:
     assert estimate_prompt_tokens(body, words) == 7 + 1600 + 3 * messages + 3
+
+
+def test_a_picture_is_at_most_what_the_dearest_model_counts_for_one() -> None:
+    assert (weigh(CHAT | {"model": "gpt-4.1"}, words).most_prompt or 0) > 16_200
+    assert (weigh(CHAT | {"model": "openai/gpt-4o-mini-2024-07-18"}, words).most_prompt or 0) > 48_169
+
+
+@pytest.mark.parametrize("kind", ["document", "file", "input_file", "input_audio"])
+def test_nothing_bounds_what_is_read_of_a_document_or_a_recording(kind: str) -> None:
+    weight = weigh({"messages": [{"role": "user", "content": [{"type": kind, kind: {"data": DATA}}]}]}, words)
+
+    assert weight.most_prompt is None
+    assert weight.prompt > 1_000
 
 
 def test_an_input_may_be_one_text() -> None:

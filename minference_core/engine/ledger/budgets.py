@@ -101,7 +101,7 @@ def reserve(connection: sa.Connection, clock: Callable[[], Now], me: Process, wi
     scarce = any(room.left < _SCARCE * room.scope.of(wish.wish) for room in rooms)
     if full is None:
         return Room(granted, scarce)
-    return Room(None, scarce, full.scope.name, full.others_held > 0)
+    return Room(None, scarce, full.scope.name, full.others_held > 0, full.lost > 0)
 
 
 def finish(connection: sa.Connection, holder: str, scopes: Sequence[Scope], spent: Takings) -> None:
@@ -152,6 +152,7 @@ class _Room:
     scope: Scope
     left: int
     others_held: int  # of those who are alive: it may come back
+    lost: int  # what those hold who are not
 
 
 def _room(connection: sa.Connection, now: float, holder: str, scope: Scope, wish: Wish) -> _Room:
@@ -161,7 +162,8 @@ def _room(connection: sa.Connection, now: float, holder: str, scope: Scope, wish
     others = [row for row in rows if row.holder != holder]
     taken = sum(row.spent for row in rows) + sum(row.held for row in others)
     left = scope.most - taken - scope.of(wish.spent) - scope.of(wish.in_use)
-    return _Room(scope, left, sum(row.held for row in others if _alive(row, now)))
+    alive = sum(row.held for row in others if _alive(row, now))
+    return _Room(scope, left, alive, sum(row.held for row in others) - alive)
 
 
 def _ensure(connection: sa.Connection, scope: Scope) -> None:

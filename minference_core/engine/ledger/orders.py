@@ -87,9 +87,11 @@ class Room:
         scarce: Whether little is left besides, so that nobody should keep more than is in use.
         full: The budget that has no room; None if there is.
         may_change: Whether somebody else who is alive holds some of it, and may give it back.
+        lost: Whether a run that was killed holds some of it, until its journal is opened again.
     """
 
     granted: Takings | None
     scarce: bool = False
     full: str | None = None
     may_change: bool = False
+    lost: bool = False

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -33,7 +33,7 @@ OK = HttpReply(200, {}, b"")
 class Asked:
     """As much of a request as its price needs."""
 
-    client, model = "vllm", "our-own"
+    client, model, body = "vllm", "our-own", b"{}"
 
 
 ASKED: Any = Asked()
@@ -105,6 +105,18 @@ def test_what_is_set_aside_is_the_most_that_it_may_cost_and_not_the_guess() -> N
             ErrorClass.BUDGET,
             "set max_tokens",
         ),
+        (
+            {"budgets": [Budget(scope="x", usd=Decimal(1))], "allow_unknown_price": True},
+            WEIGHT._replace(most_output=None),
+            ErrorClass.BUDGET,
+            "set max_tokens",
+        ),
+        (
+            {"budgets": [Budget(scope="x", tokens=10_000)]},
+            WEIGHT._replace(most_prompt=None),
+            ErrorClass.BUDGET,
+            "nothing bounds what it reads",
+        ),
     ],
 )
 def test_what_no_limit_and_no_budget_can_hold_is_refused(
@@ -113,6 +125,26 @@ def test_what_no_limit_and_no_budget_can_hold_is_refused(
     with pytest.raises(Refused, match=said) as refused:
         most(weight, **more)
     assert refused.value.error is error
+
+
+@pytest.mark.parametrize(
+    ("client", "model", "body"),
+    [
+        ("openai", "gpt-4.1", b'{"service_tier": "priority"}'),
+        ("anthropic", "claude-opus-4-8", b'{"speed": "fast"}'),
+    ],
+)
+def test_a_dearer_tier_is_set_aside_as_such(client: str, model: str, body: bytes) -> None:
+    def aside(body: bytes) -> int:
+        async def asked(admission: Admission, _: Ledger) -> Takings:
+            request = Asked()
+            request.client, request.model, request.body = client, model, body
+            return admission.most(cast("Any", request), WEIGHT)
+
+        found: Takings = admitted(asked, Budget(scope="x", usd=Decimal(1)))
+        return found.nanodollars
+
+    assert aside(body) > 1.5 * aside(b"{}") > 0
 
 
 def test_an_unknown_price_is_let_through_by_who_says_so_or_counts_in_tokens() -> None:
@@ -141,6 +173,7 @@ def test_an_unknown_price_is_let_through_by_who_says_so_or_counts_in_tokens() ->
             Takings(1_000_000, 600),
             id="lost: the most",
         ),
+        pytest.param(OK, Meaning(None, ErrorClass.SERVER), Takings(), id="a refusal inside a 200: nothing"),
         pytest.param(
             OK, Meaning(None, ErrorClass.UNDECODABLE), Takings(1_000_000, 600), id="not readable: the most"
         ),

@@ -242,6 +242,18 @@ def test_what_a_killed_run_had_set_aside_stays_so_until_its_journal_says_what_it
         assert asyncio.run(after(ledger)) == [False, True, False]
 
 
+def test_who_finds_no_room_for_what_a_killed_run_set_aside_is_told_to_run_that_again() -> None:
+    async def run(ledger: Ledger) -> None:
+        dead = Purse(ledger, "run 1", [Budget(scope="x", tokens=100)])  # and never left
+        await dead.reserve(Takings(0, 80))
+        ledger._thread.submit(lambda: _set(ledger, "pid = 99999999")).result()
+        async with Purse(ledger, "run 2", [Budget(scope="x", tokens=100)]) as purse:
+            await purse.reserve(Takings(0, 50))
+
+    with Ledger() as ledger, pytest.raises(BudgetSpent, match=r"run that was killed.* partition again"):
+        asyncio.run(run(ledger))
+
+
 def test_nobody_waits_for_a_dead_run_whose_process_number_another_has_by_now() -> None:
     async def run(ledger: Ledger) -> bool:
         dead = Purse(ledger, "run 1", [Budget(scope="x", tokens=100)])  # and never left

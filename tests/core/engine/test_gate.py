@@ -95,10 +95,34 @@ def test_a_request_that_can_never_fit_is_refused_and_not_waited_for(
     async def checked() -> None:
         with Ledger() as ledger:
             async with Gate(lane("anthropic", **limits), ledger, max_in_flight=1) as gate:
-                gate.check(asked)
+                gate.check(asked, None)
 
     with pytest.raises(RequestTooLarge, match=said):
         asyncio.run(checked())
+
+
+def test_what_one_models_answers_say_of_its_limits_refuses_nothing_of_another() -> None:
+    async def checked() -> None:
+        with Ledger() as ledger:
+            async with Gate(lane(), ledger, max_in_flight=1) as gate:
+                gate.learn((None, 30_000, None, None), "large")
+                gate.check(weight(40_000, 1), "small")
+                with pytest.raises(RequestTooLarge, match="40001 tokens but the lane's limit is 30000"):
+                    gate.check(weight(40_000, 1), "large")
+
+    asyncio.run(checked())
+
+
+def test_requests_whose_tokens_nobody_could_count_have_no_other_refused() -> None:
+    async def checked() -> float:
+        with Ledger() as ledger:
+            async with Gate(lane(tokens_per_minute=20_000), ledger, max_in_flight=1) as gate:
+                for _ in range(40):
+                    gate.leave(await gate.enter(weight(1, 1)), TokenUsage(prompt_tokens=50))
+                gate.check(weight(19_000, 1), None)
+                return (await gate.enter(weight(100, 1))).booked.tokens
+
+    assert asyncio.run(checked()) < 400
 
 
 def test_input_and_output_tokens_are_limits_of_their_own() -> None:
@@ -141,7 +165,7 @@ def test_a_lane_learns_lower_limits_from_the_answers() -> None:
     async def learned() -> tuple[list[float], LaneLimits]:
         with Ledger() as ledger:
             async with Gate(lane(requests_per_minute=60_000), ledger, max_in_flight=8) as gate:
-                gate.learn((600, None, None, None))
+                gate.learn((600, None, None, None), "m")
                 await asyncio.sleep(0.2)
                 return [at for _, at, _ in await admit(gate, [weight()] * 8)], gate.limits
 

@@ -1,4 +1,4 @@
-"""What is counted as on its way is: also when a run lets go of a request that has left."""
+"""One request's way through the engine: counted while on it, on disk when it is over, sent again or not."""
 
 import asyncio
 import threading
@@ -25,6 +25,7 @@ from minference_core.engine import (
     Transport,
 )
 from minference_core.engine.history import journal_files, read_journal
+from minference_core.errors import ErrorClass
 from minference_core.providers import WireRequest
 from minference_core.requests import Attempt, Meaning, Weight
 from minference_core.requests.outcome import interpret
@@ -60,7 +61,13 @@ async def opened(url: str, folder: Path, stats: RunStats) -> AsyncIterator[Engin
         ):
             admission, history = Admission(gate, purse, Spending()), History(folder)
             stop = asyncio.Event()
-            yield Engine(lane, transport, journal, history, stats, admission, run_id="run", stop=stop)
+            yield Engine(
+                lane, transport, journal, history, stats, admission, run_id="run", stop=stop, sleep=_at_once
+            )
+
+
+async def _at_once(_: float) -> None:
+    """What is waited before another try."""
 
 
 class Unreadable(Asked):
@@ -104,3 +111,20 @@ def test_a_request_that_is_given_up_is_not_on_its_way_any_more(tmp_path: Path) -
     assert before == {"openai": 1}
     assert after == {"openai": 0}
     assert stats.in_flight == 0
+
+
+def test_patience_with_one_failure_leaves_the_tries_of_another(tmp_path: Path) -> None:
+    statuses = [429] * 8 + [500] * 2 + [429] + [500] * 3 + [200]
+
+    def answers(_: bytes) -> bytes:
+        return http("{}", status=f"{statuses.pop(0)} Whatever", headers="retry-after: 0\r\n")
+
+    async def ask(url: str) -> Meaning:
+        async with opened(url, tmp_path, RunStats()) as engine:
+            return (await engine.ask(Asked())).meaning
+
+    with server(answers) as (url, seen):
+        meaning = asyncio.run(ask(url))
+
+    assert len(seen) == 15
+    assert meaning.error is ErrorClass.UNDECODABLE  # the last, which is an answer
