@@ -34,6 +34,7 @@ from minference_core.engine import (
     Progress,
     RunReport,
     Spending,
+    environment,
     graceful_stop,
 )
 from minference_core.errors import JournalBusy, MinferenceError
@@ -160,7 +161,7 @@ def plan_folder(context: dg.OpExecutionContext, config: AdHocConfig) -> None:
             work.source,
             work.requests,
             journal=work.journal,
-            limits=config.lane_limits(),
+            limits=environment.in_force(config.lane_limits()),
             reuse=work.reuse,
         )
     except MinferenceError as error:

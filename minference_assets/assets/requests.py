@@ -11,6 +11,7 @@ from minference_assets.partitions import partition
 from minference_assets.resources import Lake, Listener
 from minference_assets.retries import RetryConfig, chosen_again
 from minference_core.conversations import Plan, Retry, plan_requests
+from minference_core.engine import environment
 from minference_core.errors import ConfigError
 
 __all__ = ["build"]
@@ -61,7 +62,7 @@ def build(dataset: Dataset) -> dg.AssetsDefinition:
                     source,
                     lake.requests(dataset.name, key),
                     journal=journal,
-                    limits=dataset.limits,
+                    limits=environment.in_force(dataset.limits),
                     reuse=lake.reuse(dataset.name, key, dataset.reuse),
                     only=None if retry is None else retry.classes,
                 )

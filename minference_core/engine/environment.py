@@ -21,6 +21,7 @@ __all__ = [
     "LEDGER_VARIABLE",
     "SIMULATOR_VARIABLE",
     "base_url",
+    "in_force",
     "key",
     "lanes",
     "ledger_url",
@@ -70,10 +71,17 @@ def lanes(limits: Mapping[str, LaneLimits]) -> dict[str, Lane]:
         ConfigError: A variable that is to hold a limit holds something else.
     """
     lane = _simulated if simulator() else _lane
-    return {
-        client: lane(client, limits.get(client, LaneLimits()).lowered_to(limits_of(client)))
-        for client in PROVIDERS
-    }
+    return {client: lane(client, limit) for client, limit in in_force(limits).items()}
+
+
+def in_force(limits: Mapping[str, LaneLimits]) -> dict[str, LaneLimits]:
+    """
+    Each client's limits and those of the environment: the lower one counts.
+
+    Raises:
+        ConfigError: A variable that is to hold a limit holds something else.
+    """
+    return {client: limits.get(client, LaneLimits()).lowered_to(limits_of(client)) for client in PROVIDERS}
 
 
 def limits_of(client: str) -> LaneLimits:

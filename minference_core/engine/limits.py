@@ -83,7 +83,8 @@ class Lane:
     def account(self) -> str:
         """What tells it from every other lane in the ledger; no part of a key is in it."""
         parts = urlsplit(self.base_url)
-        where = f"{parts.netloc.rpartition('@')[2]}{parts.path.rstrip('/')}"
+        path = parts.path.rstrip("/").removesuffix("/v1")  # which is the same server, written out or not
+        where = f"{parts.netloc.rpartition('@')[2].lower()}{path}"
         return f"{self.client} {where} {self.key_name}"
 
     def problem(self) -> str | None:

@@ -67,3 +67,12 @@ def test_anything_else_than_a_whole_number_from_1_is_told_with_its_name(
 
     with pytest.raises(ConfigError, match=r"VLLM_TPM is .*: set it to a whole number from 1"):
         environment.lanes({})
+
+
+def test_a_plan_counts_with_what_the_environment_allows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_RPM", "60")
+
+    in_force = environment.in_force({"openai": LaneLimits(requests_per_minute=6_000, tokens_per_minute=9)})
+
+    assert in_force["openai"] == LaneLimits(requests_per_minute=60, tokens_per_minute=9)
+    assert in_force["anthropic"] == LaneLimits()

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from minference_core.engine import LaneLimits, Ledger
+from minference_core.engine import Lane, LaneLimits, Ledger
 from minference_core.engine.ledger import Booking, Order
 from minference_core.engine.ledger.lanes import ALIVE_S, fair_shares
 from minference_core.engine.ledger.processes import Process
@@ -82,7 +82,7 @@ def test_slots_in_flight_of_a_killed_process_come_back(ledger_url: str, account:
     """At once, as it can be seen that it is gone."""
     holding = f"""
 import asyncio, sys, time
-from minference_core.engine import LaneLimits, Ledger
+from minference_core.engine import Lane, LaneLimits, Ledger
 from minference_core.engine.ledger import Order
 ledger = Ledger({ledger_url!r})
 limits = LaneLimits(max_in_flight=4)
@@ -162,3 +162,15 @@ def test_shares_are_fair_and_all_is_given_out(most: int, wanted: dict[str, int])
         assert 0 <= shares[name] <= wish
         if shares[name] < wish:
             assert max(shares.values()) - shares[name] <= 1
+
+
+def test_one_account_is_the_same_however_its_address_is_written() -> None:
+    def account(base_url: str, key_name: str = "OPENAI_API_KEY") -> str:
+        return Lane(client="openai", base_url=base_url, key_name=key_name).account
+
+    assert {
+        account(url)
+        for url in ("https://api.openai.com", "https://api.openai.com/v1", "https://API.openai.com/v1/")
+    } == {account("https://api.openai.com")}
+    assert account("https://api.openai.com/v1", "OTHER_KEY") != account("https://api.openai.com/v1")
+    assert account("https://host/team-a/v1") != account("https://host/team-b/v1")
