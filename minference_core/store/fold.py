@@ -14,7 +14,7 @@ program that only saves, lets it wait while the last publishing is recent (`Stor
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,7 +27,7 @@ from minference_core.store.anew import Anew, anew, clear, put_in_place
 from minference_core.store.database import Database, digest_of, opened
 from minference_core.store.place import Place
 from minference_core.store.publish import publish, published_state
-from minference_core.store.segments import Segment, discard, read_segment, reject, sweep, waiting
+from minference_core.store.segments import Segment, discard, read_segment, reject, size_of, sweep, waiting
 
 __all__ = ["FoldReport", "Store"]
 
@@ -35,10 +35,10 @@ log = logging.getLogger(__name__)
 
 # How long the inbox is looked at again before what was found is published.
 _GATHER_S = 2.0
-# How many segments one transaction takes in, and how many bytes of files: what is less than a row group is
-# written twice, into the log and then into the file.
+# How many segments one transaction takes in, and how many bytes of rows: what is less than a row group is
+# written twice, into the log and then into the file, and all of it is held in memory.
 _TOGETHER = 64
-_TOGETHER_BYTES = 32 * 1024 * 1024
+_TOGETHER_BYTES = 96 * 1024 * 1024
 # How often a lock that is taken is looked at.
 _LOOK_EVERY_S = 0.05
 # Who need not publish does not spend more than this part of the time on it.
@@ -249,12 +249,12 @@ def _together(folders: Iterable[Path]) -> Iterator[list[Path]]:
     group: list[Path] = []
     size = 0
     for folder in folders:
-        more = sum(file.stat().st_size for file in folder.iterdir())
-        if group and (size + more > _TOGETHER_BYTES or len(group) == _TOGETHER):
+        more = size_of(folder)
+        if group and (more is None or size + more > _TOGETHER_BYTES or len(group) == _TOGETHER):
             yield group
             group, size = [], 0
         group.append(folder)
-        size += more
+        size += _TOGETHER_BYTES if more is None else more
     if group:
         yield group
 
@@ -263,7 +263,8 @@ def _take(database: Database, folders: Sequence[Path], tally: _Tally) -> list[Pa
     """Those that are in the store now; the others were moved aside."""
     fresh = [folder for folder in folders if not database.has(folder.name)]
     try:
-        added = database.append(_read(fresh))
+        with closing(_read(fresh)) as segments:
+            added = database.append(segments)
     except (StoreError, duckdb.DataError, duckdb.IntegrityError) as error:
         if len(folders) > 1:  # by themselves, so that what is damaged keeps nothing else out
             return [taken for folder in folders for taken in _take(database, [folder], tally)]
@@ -275,7 +276,7 @@ def _take(database: Database, folders: Sequence[Path], tally: _Tally) -> list[Pa
     return list(folders)
 
 
-def _read(folders: Iterable[Path]) -> Iterator[Segment]:
+def _read(folders: Iterable[Path]) -> Generator[Segment]:
     for folder in folders:
         with closing(read_segment(folder)) as segment:
             yield segment

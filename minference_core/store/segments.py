@@ -31,6 +31,7 @@ __all__ = [
     "read_segment",
     "reject",
     "rejected",
+    "size_of",
     "sweep",
     "waiting",
     "write_segment",
@@ -139,6 +140,14 @@ def read_segment(folder: Path) -> Segment:
         raise StoreError(f"segment {folder.name} cannot be read: {error}") from error
 
 
+def size_of(folder: Path) -> int | None:
+    """Bytes that the segment's rows take in memory; None if it does not say."""
+    try:
+        return int(json.loads((folder / _MANIFEST).read_bytes())["bytes"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
 def discard(folder: Path) -> None:
     """Remove a segment that is in the store; what a crash leaves of it is swept later."""
     aside = folder.with_name(f"{_ASIDE}{folder.name[:100]}-{os.getpid()}-{secrets.token_hex(4)}")
@@ -212,7 +221,11 @@ def _write_files(folder: Path, mat_id: UUID, tables: Mapping[str, pa.Table]) -> 
         # Checksums, so that a damaged page is found when it is read and not when somebody reads the text.
         pq.write_table(rows, path, compression="zstd", write_page_checksum=True, row_group_size=piece)
         fsync(path)
-    manifest = {"mat_id": str(mat_id), "rows": {name: rows.num_rows for name, rows in tables.items()}}
+    manifest = {
+        "mat_id": str(mat_id),
+        "rows": {name: rows.num_rows for name, rows in tables.items()},
+        "bytes": sum(rows.nbytes for rows in tables.values()),
+    }
     (folder / _MANIFEST).write_text(json.dumps(manifest, indent=1))
     fsync(folder / _MANIFEST)
     fsync(folder)
@@ -229,7 +242,7 @@ def _commit(aside: Path, target: Path) -> None:
 
 
 def _open_file(folder: Path, name: str, rows: int) -> pq.ParquetFile:
-    file = pq.ParquetFile(folder / f"{name}.parquet", page_checksum_verification=True)
+    file = pq.ParquetFile(folder / f"{name}.parquet", page_checksum_verification=True, pre_buffer=False)
     if not _fits(file.schema_arrow, SCHEMAS[name]):
         raise ValueError(f"{name}.parquet has other columns than the table")
     if file.metadata.num_rows != rows:

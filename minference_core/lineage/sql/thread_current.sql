@@ -8,19 +8,17 @@ select thread_version.*, head.error_class
 from thread_version
 inner join thread_head as head
     on thread_version.id = head.thread_id and thread_version.lineage_id = head.lineage_id
--- Not by a group of all heads: who asks for one partition or one lineage reads only its own.
-where not exists (
-    select 1
-    from thread_head as later
-    where
-        later.lineage_id = head.lineage_id
-        and (later.sequence, later.moved_at, later.mat_id, later.thread_id)
-        > (head.sequence, head.moved_at, head.mat_id, head.thread_id)
-)
+-- Not by a group of all heads: who asks for one partition or one lineage reads only its own. And as a join: `not exists`
+-- would make all pairs of a lineage's heads.
+anti join thread_head as later
+    on later.lineage_id = head.lineage_id
+    and (later.sequence, later.moved_at, later.mat_id, later.thread_id)
+    > (head.sequence, head.moved_at, head.mat_id, head.thread_id)
 
 union all
 
-select thread_version.*, null as error_class
+-- The dataset said to be null, so that who asks for a dataset's reads none of these.
+select thread_version.* replace (cast(null as varchar) as dataset), null as error_class
 from thread_version
 anti join thread_head on thread_head.lineage_id = thread_version.lineage_id
 where thread_version.dataset is null

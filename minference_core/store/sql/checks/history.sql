@@ -8,7 +8,8 @@ with history as (
         child.new_message_ids,
         child.message_ids,
         parent.n_messages as parent_n,
-        parent.message_ids as parent_ids
+        parent.message_ids as parent_ids,
+        parent.lineage_id <> child.lineage_id as is_anothers
     from thread_version as child
     left join thread_version as parent on parent.id = child.parent_id
 )
@@ -17,6 +18,7 @@ select
     id,
     case
         when keep_n > 0 and parent_id is null then printf('keeps %d messages and has no parent', keep_n)
+        when keep_n > 0 and is_anothers then printf('keeps %d messages of a parent in another lineage', keep_n)
         when keep_n > parent_n then printf('keeps %d messages of a parent that has %d', keep_n, parent_n)
         when n_messages <> keep_n + len(new_message_ids)
             then printf('keeps %d messages and adds %d, but counts %d', keep_n, len(new_message_ids), n_messages)
@@ -28,6 +30,7 @@ select
 from history
 where
     (keep_n > 0 and parent_id is null)
+    or (keep_n > 0 and is_anothers)
     or keep_n > parent_n
     or n_messages <> keep_n + len(new_message_ids)
     or len(message_ids) <> n_messages
