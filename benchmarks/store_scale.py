@@ -30,7 +30,7 @@ from minference_core.threads import ChatMessage, ChatThread, LLMConfig
 _ASKED = 15  # lineages, for each question
 _WARM = 3
 _LOOP = 1_000
-_NAIVE_DAYS, _RATE_DAYS = 2, 8
+_NAIVE_DAYS, _RATE_DAYS = 2, 16
 
 # One lineage at a time; `version` is its last, `other` the one before it.
 QUESTIONS = {
