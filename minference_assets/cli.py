@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from minference_assets.budget_options import with_budget
+from minference_assets.budgets_command import budgets
 from minference_assets.export_command import export
 from minference_assets.fork_command import fork
 from minference_assets.looking import lineage, show
@@ -61,6 +62,7 @@ def cli() -> None:
     """Thread specs in Parquet, priced and rate-limited conversations, every version in DuckDB."""
 
 
+cli.add_command(budgets)
 cli.add_command(fork)
 cli.add_command(requests)
 cli.add_command(export)

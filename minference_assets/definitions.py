@@ -17,6 +17,8 @@ from minference_assets.resources import Lake, Providers, Silent  # noqa: E402
 
 __all__ = ["build_defs", "defs"]
 
+_PACKAGE = Path(__file__).resolve().parent
+
 
 def build_defs(**overrides: object) -> dg.Definitions:
     """
@@ -26,7 +28,7 @@ def build_defs(**overrides: object) -> dg.Definitions:
         overrides: Resources to put in the place of `lake`, `providers` and `listener`.
     """
     return dg.Definitions.merge(
-        dg.load_from_defs_folder(path_within_project=Path(__file__).parent),
+        dg.load_from_defs_folder(path_within_project=_PACKAGE),
         dg.Definitions(
             jobs=[ad_hoc],
             # A step in an interpreter of its own costs 4 s of CPU; runs are what happens in parallel.

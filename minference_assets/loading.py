@@ -42,7 +42,7 @@ def load_datasets() -> list[Dataset]:
     """
     names = sorted(file.parent.name for file in DEFINITIONS.glob("*/defs.yaml"))
     try:
-        tree = dg.ComponentTree.for_project(Path(__file__).parent)
+        tree = dg.ComponentTree.for_project(DEFINITIONS.parent)
         found = [(name, tree.load_component(name)) for name in names]
         return [each.dataset(name) for name, each in found if isinstance(each, ConversationDataset)]
     except Exception as error:  # as above

@@ -13,7 +13,7 @@ from minference_core.engine.gate import Gate
 from minference_core.engine.histogram import RELATIVE_ERROR, Histogram
 from minference_core.engine.history import History, attempt_from
 from minference_core.engine.journal import Journal
-from minference_core.engine.ledger import Ledger
+from minference_core.engine.ledger import Balance, Ledger
 from minference_core.engine.limits import Lane, LaneLimits
 from minference_core.engine.metrics import Counts, Slice, Timeline, limit_share
 from minference_core.engine.metrics_table import METRICS, write_metrics
@@ -33,6 +33,7 @@ __all__ = [
     "RELATIVE_ERROR",
     "SETTLED",
     "Admission",
+    "Balance",
     "Budget",
     "Cap",
     "Caps",

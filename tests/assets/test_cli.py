@@ -11,10 +11,9 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import dagster as dg
 import pytest
 
-from minference_assets import cli, loading, questions
+from minference_assets import cli, definitions, loading, questions
 from minference_assets.settings import SIMULATOR_VARIABLE
 from minference_core.store import connect
 from tests.assets.conftest import put_specs
@@ -44,6 +43,25 @@ def type_in(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
         return int(ended.value.code or 0), re.sub(r"\s+", " ", said.out + said.err)
 
     return typed
+
+
+@pytest.fixture
+def own_definitions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """
+    The datasets' files, to be changed.
+
+    In a package of its own: Dagster finds the files by the package's name, which is taken by ours.
+    """
+    package = tmp_path / f"{tmp_path.name}_package"
+    shutil.copytree(ROOT / "minference_assets" / "defs", package / "defs")
+    (package / "__init__.py").touch()
+    (tmp_path / "pyproject.toml").write_text(
+        f'[tool.dg]\ndirectory_type = "project"\n[tool.dg.project]\nroot_module = "{package.name}"\n'
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(loading, "DEFINITIONS", package / "defs")
+    monkeypatch.setattr(definitions, "_PACKAGE", package)
+    return package / "defs"
 
 
 def test_a_run_shows_its_plan_and_its_result_and_a_second_sends_nothing(type_in: Type, data: Path) -> None:
@@ -240,22 +258,10 @@ def test_a_port_that_is_taken_is_exit_2_and_one_line(type_in: Type, taken_port: 
     ],
 )
 def test_a_bad_file_is_named_with_what_is_wrong_in_it(
-    type_in: Type, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: tuple[str, str], words: str
+    type_in: Type, own_definitions: Path, change: tuple[str, str], words: str
 ) -> None:
-    """In a package of its own: Dagster finds the files by the package's name, which is taken by ours."""
-    package = tmp_path / f"{tmp_path.name}_package"
-    shutil.copytree(ROOT / "minference_assets" / "defs", package / "defs")
-    (package / "__init__.py").touch()
-    (tmp_path / "pyproject.toml").write_text(
-        f'[tool.dg]\ndirectory_type = "project"\n[tool.dg.project]\nroot_module = "{package.name}"\n'
-    )
-    file = package / "defs" / "review_labels" / "defs.yaml"
+    file = own_definitions / "review_labels" / "defs.yaml"
     file.write_text(file.read_text().replace(*change))
-    monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setattr(loading, "DEFINITIONS", package / "defs")
-    monkeypatch.setattr(
-        loading, "build_defs", lambda **_: dg.load_from_defs_folder(path_within_project=package)
-    )
 
     code, said = type_in("status")
     sick, found = type_in("doctor")
@@ -423,6 +429,41 @@ def test_a_budget_that_is_none_is_refused(type_in: Type, data: Path, amount: str
 
     assert code == 2
     assert "--budget-usd" in said
+
+
+def test_what_is_left_of_a_datasets_budgets_can_be_looked_at(
+    type_in: Type, data: Path, own_definitions: Path
+) -> None:
+    """By dataset, for ever and of today; what the simulator "cost" apart."""
+    file = own_definitions / DATASET / "defs.yaml"
+    caps = "  budgets:\n    dataset: {usd: 25}\n    day: {tokens: 100000}\n"
+    file.write_text(file.read_text().rstrip("\n") + "\n" + caps)
+    put_specs(data, specs(3, max_tokens=60), dataset=DATASET)
+
+    empty = type_in("budgets")
+    ran, said = type_in("run", DATASET)
+    code, spent = type_in("budgets")
+    with connect(data / "minference.duckdb") as store:
+        usd, tokens = (
+            store.execute(
+                "select sum(cost_usd), sum(prompt_tokens + completion_tokens) from exchange"
+            ).fetchone()
+            or ()
+        )
+
+    assert (ran, code) == (0, 0), said
+    assert f"{DATASET} all runs $25.00 $0.00 $0.00 $25.00 {DATASET} today 100,000 tokens 0 tokens" in empty[1]
+    assert "simulated" not in empty[1]
+    assert f"{DATASET} all runs, simulated $25.00 ${usd:.4f} $0.00" in spent
+    assert f"{DATASET} today, simulated 100,000 tokens {tokens:,} tokens 0 tokens" in spent
+    assert f"{DATASET} all runs $25.00 $0.00" in spent
+
+
+def test_without_budgets_it_is_said_how_to_have_one(type_in: Type, data: Path) -> None:
+    code, said = type_in("budgets")
+
+    assert code == 0
+    assert "no dataset has a budget" in said
 
 
 # ── asking again what failed ──────────────────────────────────────────────────

@@ -18,7 +18,7 @@ from typing import Any, Self, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModuleError
+from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModuleError, OperationalError
 from sqlalchemy.pool import StaticPool
 
 from minference_core.engine.ledger import budgets, lanes
@@ -33,6 +33,8 @@ T = TypeVar("T")
 
 # How long a transaction waits for others to end theirs; each takes about a millisecond.
 _PATIENCE_S = 30.0
+# How long to leave a server alone that is being started again; it is given the same patience in all.
+_RECONNECT_S = 0.5
 # Two processes may write the first row of a lane or a budget at the same moment; the next try finds it.
 _RACES = 3
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
@@ -51,6 +53,8 @@ class Ledger:
         self.holder = self._me.name(uuid.uuid4().hex)
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="minference-ledger")
         self._connection: sa.Connection | None = None
+        self._was_there = False
+        self._closing = False
 
     def __enter__(self) -> Self:
         return self
@@ -62,6 +66,7 @@ class Ledger:
 
     def close(self) -> None:
         """Give back what this process holds of lanes, and let go of the database."""
+        self._closing = True
         if self._connection is not None:
             # Others see by themselves that it is gone. (RuntimeError: so is the interpreter, nearly.)
             with contextlib.suppress(LedgerError, RuntimeError):
@@ -113,15 +118,36 @@ class Ledger:
         return await asyncio.get_running_loop().run_in_executor(self._thread, self._transact, work)
 
     def _transact(self, work: Callable[[sa.Connection], T]) -> T:
-        try:
-            connection = self._connection = self._connection or self._connect()
-            for _ in range(_RACES):
-                with contextlib.suppress(IntegrityError), connection.begin():
-                    return work(connection)
-            with connection.begin():
+        """
+        Do some work, over a new connection if the server let go of the one there was.
+
+        If that was while it committed, the work may be done twice. What was spent is then counted twice,
+        which exceeds no budget, and what was booked is booked twice; of a lane's limits, what a second's
+        answers used less than was booked can be given back twice.
+        """
+        deadline = time.monotonic() + _PATIENCE_S
+        while True:
+            try:
+                return self._transact_once(work)
+            except (DBAPIError, OSError) as exc:
+                if not self._may_come_back(exc) or self._closing or time.monotonic() > deadline:
+                    raise LedgerError(f"{self._shown()}: {_words(exc)}") from exc
+            self._disconnect()
+            time.sleep(_RECONNECT_S)
+
+    def _transact_once(self, work: Callable[[sa.Connection], T]) -> T:
+        connection = self._connection = self._connection or self._connect()
+        for _ in range(_RACES):
+            with contextlib.suppress(IntegrityError), connection.begin():
                 return work(connection)
-        except (DBAPIError, OSError) as exc:
-            raise LedgerError(f"{self._shown()}: {_words(exc)}") from exc
+        with connection.begin():
+            return work(connection)
+
+    def _may_come_back(self, exc: Exception) -> bool:
+        """Whether a server that had answered let go of us, or is not there again yet."""
+        if self._connection is not None:
+            return isinstance(exc, DBAPIError) and exc.connection_invalidated
+        return self._was_there and isinstance(exc, OperationalError)
 
     def _connect(self) -> sa.Connection:
         try:
@@ -134,6 +160,7 @@ class Ledger:
         connection = engine.connect()
         _create_tables(connection)
         self._clock = _clock(connection)
+        self._was_there = True
         return connection
 
     def _disconnect(self) -> None:

@@ -7,6 +7,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 import uuid
 from itertools import pairwise
@@ -22,6 +23,7 @@ from minference_core.engine.ledger.lanes import ALIVE_S, fair_shares
 from minference_core.engine.ledger.processes import Process
 from minference_core.engine.pacing import HEADROOM, Amounts
 from minference_core.errors import LedgerError
+from tests.core.engine.postgres import Server
 
 
 @pytest.fixture
@@ -63,6 +65,34 @@ def test_what_one_process_learns_holds_for_all(ledger_url: str, account: str) ->
 
     assert booked.limits.requests_per_minute == 60
     assert booked.starts[0] - time.monotonic() > 1.0
+
+
+def test_a_server_that_is_started_again_ends_nobodys_run(postgres: Server, account: str) -> None:
+    """What waits for the ledger meanwhile goes on when it is there again, after what was booked before."""
+    with Ledger(postgres.url) as ledger:
+        first = order(ledger, account, needs=[Amounts(1.0)] * 100)
+        postgres.stop()
+        again = threading.Timer(1.5, postgres.start)
+        again.start()
+        second = order(ledger, account, needs=[Amounts(1.0)] * 100, hold_s=0.5)
+        again.join()
+
+    assert len(second.starts) == 100
+    assert second.starts[0] > first.starts[-1]
+
+
+def test_a_server_that_stays_away_ends_a_run_with_a_reason(
+    postgres: Server, account: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("minference_core.engine.ledger.ledger._PATIENCE_S", 1.0)
+    with Ledger(postgres.url) as ledger:
+        order(ledger, account)
+        postgres.stop()
+        try:
+            with pytest.raises(LedgerError, match="the ledger postgresql"):
+                order(ledger, account)
+        finally:
+            postgres.start()
 
 
 def test_times_of_before_a_reboot_mean_nothing(tmp_path: Path, account: str) -> None:
