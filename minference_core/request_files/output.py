@@ -2,9 +2,9 @@
 The lines of an output file, and the file itself.
 
     [metadata, request, response]                                     for [metadata, request]
-    [metadata, request, {"error": …, "error_class": …, …}]
+    [metadata, request, {"error": …, "error_class": …, "attempts": …, "first_sent_at": …, …}]
     {"id": …, "custom_id": …, "response": {…}, "error": null}         for a batch line
-    {"id": …, "custom_id": …, "response": …, "error": {"code": …, "message": …}}
+    {"id": …, "custom_id": …, "response": …, "error": {"code": …, "message": …, "attempts": …, …}}
 
 A line is a pure function of the input line and its recorded attempt, so it can be written again.
 """
@@ -78,7 +78,9 @@ def result_line(request: FileRequest, attempt: Attempt, meaning: Meaning) -> byt
     if line.custom_id is None:
         response = _answer(attempt) if meaning.reply is not None else _failure(attempt, meaning)
         return _written([_timed(line.metadata, attempt), line.request, response])
-    error = None if meaning.reply is not None else {"code": meaning.error, "message": meaning.message}
+    error = None
+    if meaning.reply is None:
+        error = {"code": meaning.error, "message": meaning.message, **_attempts(attempt)}
     return _batch(request.key.hex, line.custom_id, _response(attempt), error)
 
 
@@ -125,7 +127,19 @@ def _response(attempt: Attempt) -> dict[str, Any] | None:
 
 def _failure(attempt: Attempt, meaning: Meaning) -> dict[str, Any]:
     said = {} if attempt.status is None else {"status_code": attempt.status, "body": _answer(attempt)}
-    return {"error": meaning.message or meaning.error, "error_class": meaning.error, **said}
+    words = {"error": meaning.message or meaning.error, "error_class": meaning.error}
+    return {**words, **_attempts(attempt), **said}
+
+
+def _attempts(attempt: Attempt) -> dict[str, Any]:
+    """How often it was sent, and from when to when (UTC); nothing but 0 for what never was."""
+    if attempt.number == 0:
+        return {"attempts": 0}
+    return {
+        "attempts": attempt.number,
+        "first_sent_at": attempt.first_sent_at.isoformat(),
+        "finished_at": attempt.finished_at.isoformat(),
+    }
 
 
 def _answer(attempt: Attempt) -> Any:

@@ -9,6 +9,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -215,6 +216,8 @@ def test_o2_an_error_takes_the_answers_place_and_says_its_class(
     assert "no-such-model" in refused[2]["error"]
     assert (refused[2]["error_class"], refused[2]["status_code"]) == ("not_found", 404)
     assert of_batch["error"]["code"] == "bad_request"
+    assert (refused[2]["attempts"], of_batch["error"]["attempts"]) == (1, 1)
+    assert refused[2]["first_sent_at"] < refused[2]["finished_at"] < datetime.now(UTC).isoformat()
     assert of_batch["response"]["status_code"] == 400
     assert of_batch["response"]["body"]["error"]["param"] == "n"
     assert report.failures == {"not_found": 1, "bad_request": 1}
@@ -482,6 +485,8 @@ def test_o6_a_request_that_can_never_fit_is_refused_and_holds_up_nobody(
 
     too_large, answer = made.answers()
     assert too_large["error_class"] == "too_large"
+    assert too_large["attempts"] == 0
+    assert "first_sent_at" not in too_large
     assert "lower max_tokens or raise the limit" in too_large["error"]
     assert answer["choices"]
     assert report.sent == 1
@@ -504,6 +509,7 @@ def test_o7_what_may_work_is_sent_again_and_then_is_an_error_line(
 
     assert len(seen) == sent == report.sent
     assert made.answers()[0]["error"] == "no"
+    assert made.answers()[0]["attempts"] == sent
 
 
 def test_o7_an_error_inside_a_200_is_an_error(files: Callable[[str], Files]) -> None:
