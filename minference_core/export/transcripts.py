@@ -73,10 +73,11 @@ def write_transcripts(source: SpecSource, *, exchanges: Path, target_folder: Pat
 
     def also_as_lines(text: BinaryIO) -> Iterator[dict[str, Any]]:
         nonlocal complete
-        for row in _rows(source, ExchangeRecord(exchanges)):
-            text.write(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE))
-            complete += row["complete"]
-            yield row
+        with ExchangeRecord(exchanges) as record:
+            for row in _rows(source, record):
+                text.write(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE))
+                complete += row["complete"]
+                yield row
 
     try:
         with aside(lines) as partial, partial.open("wb") as text:

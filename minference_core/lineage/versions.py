@@ -64,13 +64,13 @@ def write_versions(
     Raises:
         NotMadeYet: There are no exchanges.
         SpecError: The specs cannot be read.
+        DiskError: There is no room beside the exchanges.
         StoreError: A segment cannot be written.
     """
-    record = ExchangeRecord(exchanges)
-    mat_id = _materialization(source, exchanges, code_version)
-    writer = _SegmentWriter(inbox, mat_id)
-    partition = _PartitionRows(source, record, mat_id, writer)
-    partition.add_all()
+    with ExchangeRecord(exchanges) as record:
+        mat_id = _materialization(source, exchanges, code_version)
+        writer = _SegmentWriter(inbox, mat_id)
+        _PartitionRows(source, record, mat_id, writer).add_all()
     writer.add(
         "materialization",
         {

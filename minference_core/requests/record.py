@@ -2,18 +2,23 @@
 The table of exchanges, read back: every attempt of a partition by the conversation it belongs to.
 """
 
+import tempfile
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Iterator
+from contextlib import ExitStack
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Any, BinaryIO, Self
 from uuid import UUID
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
-from minference_core.errors import ErrorClass, NotMadeYet
+from minference_core.errors import DiskError, ErrorClass, NotMadeYet
+from minference_core.parquet import open_file, rows_of
 from minference_core.providers import error_within
 from minference_core.requests.outcome import Attempt
 from minference_core.requests.prepare import PreparedRequest
@@ -23,39 +28,95 @@ __all__ = ["ConversationRecord", "ExchangeRecord"]
 
 Row = dict[str, Any]
 
+# So many rows are read from disk at once, and so many times that are kept.
+_ROWS = 32
+_BATCHES = 64
+
 
 class ExchangeRecord:
-    """One partition's exchanges; memory holds their raw bodies once."""
+    """
+    One partition's exchanges, by conversation and in bounded memory; leave it as a context.
+
+    Memory holds some 50 bytes a row, to find it by. The rows themselves are in a file without a name beside
+    the table, which is not compressed: a few of them are read at a time. Conversations are asked for about in
+    the order in which they were answered, so most are at hand by then.
+    """
 
     def __init__(self, path: Path) -> None:
         """
         Raises:
             NotMadeYet: There are no exchanges.
+            DiskError: There is no room beside them.
         """
         if not path.exists():
             raise NotMadeYet(path, "responses")
-        table = pq.read_table(path).sort_by([("lineage_id", "ascending")])
-        self._table: pa.Table = table
-        runs = pc.run_end_encode(table.column("lineage_id").combine_chunks())
-        ends = runs.run_ends.to_pylist()
-        starts = [0, *ends][:-1]
-        self._spans = {
-            lineage: (start, end - start)
-            for lineage, start, end in zip(runs.values.to_pylist(), starts, ends, strict=True)
-        }
+        self._lineages, self._ends, self._order = _index(path)
+        self._untaken = bytearray(b"\1") * len(self._lineages)
+        try:
+            self._file, self._starts = _spread(path)
+        except OSError as exc:
+            if exc.errno is None:  # it is the table that cannot be read
+                raise
+            raise DiskError(path.parent, exc, "Every answer is in the table of exchanges") from exc
+        self._batch = lru_cache(_BATCHES)(pa.ipc.open_file(self._file).get_batch)
 
-    def __len__(self) -> int:
-        return int(self._table.num_rows)
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None
+    ) -> None:
+        self._batch.cache_clear()
+        self._file.close()
 
     def take(self, lineage: UUID) -> "ConversationRecord":
         """What is on record of one conversation, which is then no longer among the rest."""
-        span = self._spans.pop(str(lineage), None)
-        return ConversationRecord([] if span is None else self._table.slice(*span).to_pylist())
+        name, count = str(lineage), len(self._lineages)
+        place = bisect_left(range(count), name, key=lambda n: self._lineages[n].as_py())
+        if place == count or self._lineages[place].as_py() != name or not self._untaken[place]:
+            return ConversationRecord([])
+        self._untaken[place] = 0
+        return self._read(place)
 
     def rest(self) -> Iterator["ConversationRecord"]:
         """Of conversations that nobody took: their rows are no longer in the specs."""
-        for span in self._spans.values():
-            yield ConversationRecord(self._table.slice(*span).to_pylist())
+        for place, untaken in enumerate(self._untaken):
+            if untaken:
+                yield self._read(place)
+
+    def _read(self, place: int) -> "ConversationRecord":
+        start = self._ends[place - 1].as_py() if place else 0
+        numbers = self._order[start : self._ends[place].as_py()].to_pylist()
+        return ConversationRecord([self._row(number) for number in sorted(numbers)])
+
+    def _row(self, number: int) -> Row:
+        at = bisect_right(self._starts, number) - 1
+        (row,) = rows_of(self._batch(at).slice(number - self._starts[at], 1))
+        return row
+
+
+def _index(path: Path) -> tuple[pa.Array, pa.Array, pa.Array]:
+    """The conversations in order, where the rows of each end in that order, and the numbers of the rows."""
+    with open_file(path) as table:
+        column = table.read(["lineage_id"]).column(0).combine_chunks()
+    order = pc.sort_indices(column)
+    runs = pc.run_end_encode(column.take(order))
+    return runs.values, runs.run_ends, order
+
+
+def _spread(path: Path) -> tuple[BinaryIO, list[int]]:
+    """The rows so that any can be read by itself, and which of them is the first of each batch."""
+    starts: list[int] = []
+    rows = 0
+    with ExitStack() as on_failure:
+        file = on_failure.enter_context(tempfile.TemporaryFile(dir=path.parent))
+        with open_file(path) as table, pa.ipc.new_file(file, table.schema_arrow) as out:
+            for batch in table.iter_batches(_ROWS):
+                out.write_batch(batch)
+                starts.append(rows)
+                rows += len(batch)
+        on_failure.pop_all()
+    return file, starts
 
 
 class ConversationRecord:

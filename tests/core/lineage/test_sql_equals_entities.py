@@ -248,13 +248,13 @@ def test_of_what_a_datasets_runs_held(simulator: Callable[..., str], rows: list[
 
 def _walked(made: Pipeline) -> Iterator[tuple[ChatThread, bool]]:
     """Every version that the turn rules make of what is on record, and whether a conversation ends there."""
-    record = ExchangeRecord(made.exchanges)
-    for _, conversation in read_conversations(made.source):
-        assert conversation is not None
-        own = record.take(conversation.thread.lineage_id)
-        threads = [
-            version.thread
-            for branch in versions._branches(conversation, own)
-            for version in versions._walk(branch, own)
-        ]
-        yield from ((thread, thread is threads[-1]) for thread in threads)
+    with ExchangeRecord(made.exchanges) as record:
+        for _, conversation in read_conversations(made.source):
+            assert conversation is not None
+            own = record.take(conversation.thread.lineage_id)
+            threads = [
+                version.thread
+                for branch in versions._branches(conversation, own)
+                for version in versions._walk(branch, own)
+            ]
+            yield from ((thread, thread is threads[-1]) for thread in threads)
