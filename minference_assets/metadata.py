@@ -65,7 +65,8 @@ _GREEN, _RED, _GREY = "#2e9e6b", "#d64545", "#c9ced6"
 
 def usd(amount: Decimal) -> str:
     """Dollars as people read them: cents when there are some, more digits when there are not."""
-    return f"${amount:,.2f}" if amount >= 1 or amount == 0 else f"${amount:.4f}"
+    sign, amount = "-" if amount < 0 else "", abs(amount)
+    return f"{sign}${amount:,.2f}" if amount >= 1 or amount == 0 else f"{sign}${amount:.4f}"
 
 
 def dollars(amount: Decimal, *, simulated: bool) -> str:

@@ -74,9 +74,10 @@ class Ends:
         with self._files[number].open("rb") as file:
             file.seek(offset)
             record = orjson.loads(file.read(length))
+        first_sent_at = self._history.first_sent_at(*map(UUID, name))
         if record["kind"] == "intent":
-            return _uncertain(record)
-        return attempt_from(record, datetime.fromisoformat(record["finished_at"]))
+            return _uncertain(record, first_sent_at)
+        return attempt_from(record, first_sent_at or datetime.fromisoformat(record["finished_at"]))
 
 
 def _is_answer(record: dict[str, Any]) -> bool:
@@ -87,7 +88,7 @@ def _is_answer(record: dict[str, Any]) -> bool:
     return error_within(record["body"]) is None
 
 
-def _uncertain(intent: dict[str, Any]) -> Attempt:
+def _uncertain(intent: dict[str, Any], first_sent_at: datetime | None) -> Attempt:
     """Of a process that died between the intent and the outcome."""
     sent_at = datetime.fromisoformat(intent["sent_at"])
     return Attempt(
@@ -97,6 +98,6 @@ def _uncertain(intent: dict[str, Any]) -> Attempt:
         error=ErrorClass.UNCERTAIN,
         error_message="the run ended before the answer was on disk; the provider may have answered",
         provider_request_id=None,
-        first_sent_at=sent_at,
+        first_sent_at=first_sent_at or sent_at,
         finished_at=sent_at,
     )

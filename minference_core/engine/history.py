@@ -126,6 +126,20 @@ class History:
                 if number is not None and self._past.outcome[number] == _place(file, line.offset) + 1:
                     yield path, line, names, number
 
+    def attempts(self, request: Sendable) -> int:
+        """How often it was sent, in this run and before."""
+        key = _key(*request.name)
+        number = self._past.find(key)
+        if number is not None:
+            return self._past.attempts[number]
+        asked = self._asked.get(key)
+        return self._done.get(key)[0] if asked is None else asked.attempts
+
+    def first_sent_at(self, lineage: UUID, request_key: UUID) -> datetime | None:
+        """When an earlier run first sent a request; None if none did."""
+        number = self._past.find(_key(lineage, request_key))
+        return None if number is None else self._first_sent_at(number)
+
     def begin(self, request: Sendable, at: datetime) -> tuple[int, datetime]:
         """Count one more attempt; returns its number, from 1, and when the first one was sent."""
         key = _key(*request.name)

@@ -6,7 +6,7 @@ The lines of an output file, and the file itself.
     {"id": …, "custom_id": …, "response": {…}, "error": null}         for a batch line
     {"id": …, "custom_id": …, "response": …, "error": {"code": …, "message": …, "attempts": …, …}}
 
-A line is a pure function of the input line and its recorded attempt, so it can be written again.
+A line is a pure function of the input line and of what is on record of it, so it can be written again.
 """
 
 import json
@@ -72,15 +72,21 @@ class Output:
             ) from exc
 
 
-def result_line(request: FileRequest, attempt: Attempt, meaning: Meaning) -> bytes:
-    """What became of a request: its answer, or why there is none."""
+def result_line(request: FileRequest, attempt: Attempt, meaning: Meaning, attempts: int) -> bytes:
+    """
+    What became of a request: its answer, or why there is none.
+
+    Args:
+        attempts: How often it was sent, in all runs.
+    """
     line = request.line
+    tried = {"attempts": attempts, **_times(attempt)}
     if line.custom_id is None:
-        response = _answer(attempt) if meaning.reply is not None else _failure(attempt, meaning)
+        response = _answer(attempt) if meaning.reply is not None else {**_failure(attempt, meaning), **tried}
         return _written([_timed(line.metadata, attempt), line.request, response])
     error = None
     if meaning.reply is None:
-        error = {"code": meaning.error, "message": meaning.message, **_attempts(attempt)}
+        error = {"code": meaning.error, "message": meaning.message, **tried}
     return _batch(request.key.hex, line.custom_id, _response(attempt), error)
 
 
@@ -88,9 +94,10 @@ def bad_line(line: BadLine, file: str) -> bytes:
     """What is wrong with a line that cannot be asked."""
     message = f"{file} line {line.number}: {line.problem}"
     if not line.batch:
-        return _written([line.metadata, line.request, {"error": message, "error_class": line.code}])
+        error = {"error": message, "error_class": line.code, "attempts": 0}
+        return _written([line.metadata, line.request, error])
     name = ids.hash_uuid("bad line", file, line.number).hex
-    return _batch(name, line.custom_id, None, {"code": line.code, "message": message})
+    return _batch(name, line.custom_id, None, {"code": line.code, "message": message, "attempts": 0})
 
 
 def is_answer(written: bytes) -> bool | None:
@@ -127,16 +134,14 @@ def _response(attempt: Attempt) -> dict[str, Any] | None:
 
 def _failure(attempt: Attempt, meaning: Meaning) -> dict[str, Any]:
     said = {} if attempt.status is None else {"status_code": attempt.status, "body": _answer(attempt)}
-    words = {"error": meaning.message or meaning.error, "error_class": meaning.error}
-    return {**words, **_attempts(attempt), **said}
+    return {"error": meaning.message or meaning.error, "error_class": meaning.error, **said}
 
 
-def _attempts(attempt: Attempt) -> dict[str, Any]:
-    """How often it was sent, and from when to when (UTC); nothing but 0 for what never was."""
+def _times(attempt: Attempt) -> dict[str, str]:
+    """From when to when it was tried (UTC); nothing if the last thing known is that it was not sent."""
     if attempt.number == 0:
-        return {"attempts": 0}
+        return {}
     return {
-        "attempts": attempt.number,
         "first_sent_at": attempt.first_sent_at.isoformat(),
         "finished_at": attempt.finished_at.isoformat(),
     }

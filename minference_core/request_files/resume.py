@@ -147,7 +147,7 @@ def _settled_lines(
         if again.chooses(key, error, settled=is_settled):
             continue
         tally.settle(number, error, meaning.message, reused=True)
-        yield result_line(request, attempt, meaning)
+        yield result_line(request, attempt, meaning, history.attempts(request))
 
 
 def _answers_in(target: Path) -> int:

@@ -223,6 +223,6 @@ class _Asker:
         if is_settled or request.key in self._again.left:
             return  # it is in the output already
         attempt, meaning = await self._engine.ask(request)
-        self._output.write(result_line(request, attempt, meaning))
+        self._output.write(result_line(request, attempt, meaning, self._history.attempts(request)))
         error = None if meaning.reply is not None else meaning.error
         self._tally.settle(request.line.number, error, meaning.message)

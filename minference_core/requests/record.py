@@ -37,9 +37,9 @@ class ExchangeRecord:
     """
     One partition's exchanges, by conversation and in bounded memory; leave it as a context.
 
-    Memory holds some 50 bytes a row, to find it by. The rows themselves are in a file without a name beside
-    the table, which is not compressed: a few of them are read at a time. Conversations are asked for about in
-    the order in which they were answered, so most are at hand by then.
+    Memory holds some 50 bytes a row, to find it by, and two thousand rows. The rows themselves are in a file
+    without a name beside the table, which is not compressed: a few of them are read at a time. Conversations
+    are asked for about in the order in which they were answered, so most are at hand by then.
     """
 
     def __init__(self, path: Path) -> None:
@@ -87,7 +87,7 @@ class ExchangeRecord:
     def _read(self, place: int) -> "ConversationRecord":
         start = self._ends[place - 1].as_py() if place else 0
         numbers = self._order[start : self._ends[place].as_py()].to_pylist()
-        return ConversationRecord([self._row(number) for number in sorted(numbers)])
+        return ConversationRecord([self._row(number) for number in numbers])
 
     def _row(self, number: int) -> Row:
         at = bisect_right(self._starts, number) - 1
@@ -99,7 +99,7 @@ def _index(path: Path) -> tuple[pa.Array, pa.Array, pa.Array]:
     """The conversations in order, where the rows of each end in that order, and the numbers of the rows."""
     with open_file(path) as table:
         column = table.read(["lineage_id"]).column(0).combine_chunks()
-    order = pc.sort_indices(column)
+    order = pc.sort_indices(column)  # stable: a conversation's rows stay in order
     runs = pc.run_end_encode(column.take(order))
     return runs.values, runs.run_ends, order
 
@@ -115,6 +115,7 @@ def _spread(path: Path) -> tuple[BinaryIO, list[int]]:
                 out.write_batch(batch)
                 starts.append(rows)
                 rows += len(batch)
+        file.flush()
         on_failure.pop_all()
     return file, starts
 

@@ -102,7 +102,15 @@ def test_a_preview_is_short_and_a_row_of_nothing_is_no_table() -> None:
 
 
 @pytest.mark.parametrize(
-    ("amount", "text"), [("0", "$0.00"), ("0.00012", "$0.0001"), ("0.5", "$0.5000"), ("1234.5", "$1,234.50")]
+    ("amount", "text"),
+    [
+        ("0", "$0.00"),
+        ("0.00012", "$0.0001"),
+        ("0.5", "$0.5000"),
+        ("1234.5", "$1,234.50"),
+        ("-0.5", "-$0.5000"),
+        ("-5.5", "-$5.50"),
+    ],
 )
 def test_dollars(amount: str, text: str) -> None:
     assert usd(Decimal(amount)) == text

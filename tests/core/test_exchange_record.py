@@ -1,5 +1,6 @@
 """The table of exchanges, read back by conversation."""
 
+import functools
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -57,13 +58,16 @@ def test_before_there_are_exchanges_the_step_that_makes_them_is_named(tmp_path: 
         ExchangeRecord(tmp_path / "exchanges.parquet")
 
 
-def test_no_room_beside_the_exchanges_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("size", [0, 1 << 20], ids=["at once", "at the end"])
+def test_no_room_beside_the_exchanges_is_said(
+    size: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     table = tmp_path / "exchanges.parquet"
     write_rows(table, EXCHANGES, [row(1, 1)])
-    full = Path("/dev/full").open("r+b", buffering=0)  # noqa: SIM115 (closed below)
-    monkeypatch.setattr("tempfile.TemporaryFile", lambda **_: full)
+    full = functools.partial(Path("/dev/full").open, "r+b", buffering=size)
+    monkeypatch.setattr("tempfile.TemporaryFile", lambda **_: full())
 
-    with full, pytest.raises(DiskError, match="No space left on device"):
+    with pytest.raises(DiskError, match="No space left on device"):
         ExchangeRecord(table)
 
 

@@ -6,6 +6,7 @@ import json
 import logging
 import tempfile
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -557,6 +558,33 @@ def test_o8_a_refused_key_stops_the_lane_and_everything_unsent_says_so(
     assert KEY not in kept
 
 
+def test_what_was_sent_and_then_refused_says_how_often_it_was_sent(files: Callable[[str], Files]) -> None:
+    first_failed = threading.Event()
+
+    def reply(number: int, headers: Mapping[str, str], body: bytes) -> tuple[int, Any]:
+        if b"Say 1." in body:
+            first_failed.set()
+            return 500, {}
+        first_failed.wait()
+        time.sleep(0.1)  # so that it is there
+        return 401, {"error": {"message": "no"}}
+
+    with answering(reply) as (url, seen):
+        made = files(url)
+        made.say(pair(1), pair(2), pair(3))
+        made.run(max_in_flight=2)
+
+    sent = Counter(body["messages"][0]["content"] for _, _, body in seen)
+    assert [answer["error_class"] for answer in made.answers()] == ["auth"] * 3
+    assert [answer["attempts"] for answer in made.answers()] == [sent[f"Say {n}."] for n in (1, 2, 3)]
+    assert (sent["Say 1."], sent["Say 3."]) == (1, 0)
+    assert [set(answer) & {"first_sent_at", "finished_at"} != set() for answer in made.answers()] == [
+        False,
+        True,
+        False,
+    ]
+
+
 def test_a_missing_key_is_said_before_anything_is_made(files: Callable[[str], Files]) -> None:
     made = files("https://api.openai.com/v1")
     made.say(pair(1))
@@ -804,6 +832,26 @@ def test_only_lines_of_the_chosen_classes_are_asked_again(
         None,
         *(None if said in asked else name for said, name in zip(answers, KINDS, strict=True)),
     ]
+
+
+def test_a_failure_that_is_left_keeps_its_line_to_the_byte(files: Callable[[str], Files]) -> None:
+    """How often and when it was tried, too: what other lines do afterwards is not its affair."""
+
+    def reply(_: int, __: Mapping[str, str], body: bytes) -> tuple[int, Any]:
+        return (500, {}) if b"Say 1." in body else (400, {"error": {"message": "no"}})
+
+    with answering(reply) as (url, _):
+        made = files(url)
+        made.say("oops", pair(1), pair(2), batch("b", "/v1/chat/completions", chat("Say 1. again")))
+        made.run(max_attempts=2)
+        before = made.target.read_text().splitlines()
+
+        made.run(max_attempts=2, retry_errors={ErrorClass.BAD_REQUEST})
+
+    kept = [line for line in before if "server" in line or "invalid_line" in line]
+    assert len(kept) == 3
+    assert set(kept) <= set(made.target.read_text().splitlines())
+    assert all(json.loads(line)[2]["attempts"] == 2 for line in kept if "Say 1" in line and line[0] == "[")
 
 
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from itertools import groupby
 from typing import NamedTuple
 
 import sqlalchemy as sa
@@ -58,12 +59,13 @@ class Scope(NamedTuple):
 
 
 class Balance(NamedTuple):
-    """What is spent and set aside of a budget."""
+    """What is spent and set aside of a budget, and who has set it aside."""
 
     scope: str
     unit: str
     spent: int
     held: int
+    holders: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,13 +140,15 @@ def open_holdings(connection: sa.Connection, prefix: str) -> list[str]:
 
 def balances(connection: sa.Connection, prefix: str) -> list[Balance]:
     """What is spent and set aside, by budget."""
-    rows = connection.execute(
-        sa.select(HOLDING.c.scope, HOLDING.c.unit, sa.func.sum(HOLDING.c.spent), sa.func.sum(HOLDING.c.held))
-        .where(HOLDING.c.scope.startswith(prefix, autoescape=True))
-        .group_by(HOLDING.c.scope, HOLDING.c.unit)
-        .order_by(HOLDING.c.scope, HOLDING.c.unit)
-    ).all()
-    return [Balance(scope, unit, int(spent), int(held)) for scope, unit, spent, held in rows]
+    named = HOLDING.c.scope.startswith(prefix, autoescape=True)
+    order = HOLDING.c.scope, HOLDING.c.unit, HOLDING.c.holder
+    rows = connection.execute(sa.select(HOLDING).where(named).order_by(*order)).all()
+    found = []
+    for (scope, unit), mine in groupby(rows, key=lambda row: (row.scope, row.unit)):
+        spent, held, holders = zip(*((row.spent, row.held, row.holder) for row in mine), strict=True)
+        who = tuple(holder for holder, aside in zip(holders, held, strict=True) if aside)
+        found.append(Balance(scope, unit, sum(spent), sum(held), who))
+    return found
 
 
 @dataclass(frozen=True, slots=True)

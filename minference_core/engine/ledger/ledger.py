@@ -35,6 +35,7 @@ T = TypeVar("T")
 _PATIENCE_S = 30.0
 # How long to leave a server alone that is being started again; it is given the same patience in all.
 _RECONNECT_S = 0.5
+_CONNECT_S = 10
 # Two processes may write the first row of a lane or a budget at the same moment; the next try finds it.
 _RACES = 3
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
@@ -55,6 +56,7 @@ class Ledger:
         self._connection: sa.Connection | None = None
         self._was_there = False
         self._closing = False
+        self._away_since: float | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -67,12 +69,8 @@ class Ledger:
     def close(self) -> None:
         """Give back what this process holds of lanes, and let go of the database."""
         self._closing = True
-        if self._connection is not None:
-            # Others see by themselves that it is gone. (RuntimeError: so is the interpreter, nearly.)
-            with contextlib.suppress(LedgerError, RuntimeError):
-                self._thread.submit(self._transact, lambda c: lanes.leave(c, self.holder)).result()
-            with contextlib.suppress(RuntimeError):
-                self._thread.submit(self._disconnect).result()
+        with contextlib.suppress(RuntimeError):  # the interpreter is nearly gone, and what it held with it
+            self._thread.submit(self._leave_and_disconnect).result()
         self._thread.shutdown()
 
     async def order(self, order: Order) -> Booking:
@@ -123,17 +121,26 @@ class Ledger:
 
         If that was while it committed, the work may be done twice. What was spent is then counted twice,
         which exceeds no budget, and what was booked is booked twice; of a lane's limits, what a second's
-        answers used less than was booked can be given back twice.
+        answers used less than was booked can be given back twice. A server that was away for longer than
+        lanes.ALIVE_S finds all silent: who is back first may get slots that others still have in use.
         """
-        deadline = time.monotonic() + _PATIENCE_S
         while True:
             try:
-                return self._transact_once(work)
+                done = self._transact_once(work)
             except (DBAPIError, OSError) as exc:
-                if not self._may_come_back(exc) or self._closing or time.monotonic() > deadline:
+                if not self._may_come_back(exc) or self._closing or not self._is_patient():
                     raise LedgerError(f"{self._shown()}: {_words(exc)}") from exc
+            else:
+                self._away_since = None
+                return done
             self._disconnect()
             time.sleep(_RECONNECT_S)
+
+    def _is_patient(self) -> bool:
+        """Whether a server has not been away for so long that all who wait for it are told."""
+        now = time.monotonic()
+        self._away_since = self._away_since or now
+        return now - self._away_since < _PATIENCE_S
 
     def _transact_once(self, work: Callable[[sa.Connection], T]) -> T:
         connection = self._connection = self._connection or self._connect()
@@ -152,16 +159,25 @@ class Ledger:
     def _connect(self) -> sa.Connection:
         try:
             url = make_url(self._url)
-            engine = _sqlite(url) if url.get_backend_name() == "sqlite" else sa.create_engine(url)
+            engine = _sqlite(url) if url.get_backend_name() == "sqlite" else _server(url)
         except (ArgumentError, NoSuchModuleError, ImportError) as exc:
             raise LedgerError(
                 f"{self._shown()}: {exc}. For PostgreSQL, install minference[postgres]"
             ) from exc
-        connection = engine.connect()
-        _create_tables(connection)
-        self._clock = _clock(connection)
+        with contextlib.ExitStack() as on_failure:
+            on_failure.callback(engine.dispose)
+            connection = on_failure.enter_context(engine.connect())
+            _create_tables(connection)
+            self._clock = _clock(connection)
+            on_failure.pop_all()
         self._was_there = True
         return connection
+
+    def _leave_and_disconnect(self) -> None:
+        if self._connection is not None:
+            with contextlib.suppress(LedgerError):  # others see by themselves that it is gone
+                self._transact(lambda connection: lanes.leave(connection, self.holder))
+            self._disconnect()
 
     def _disconnect(self) -> None:
         if self._connection is not None:
@@ -175,6 +191,11 @@ class Ledger:
             return f"the ledger {make_url(self._url).render_as_string(hide_password=True)}"
         except ArgumentError:
             return "the ledger's URL (MINFERENCE_LEDGER_URL)"
+
+
+def _server(url: sa.URL) -> sa.Engine:
+    given = {} if "connect_timeout" in url.query else {"connect_timeout": _CONNECT_S}
+    return sa.create_engine(url, connect_args=given if url.get_backend_name() == "postgresql" else {})
 
 
 def _sqlite(url: sa.URL) -> sa.Engine:
