@@ -9,7 +9,7 @@ place.
 import asyncio
 import socket
 from collections import defaultdict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -36,19 +36,35 @@ async def opened_books(
         LedgerError: The ledger cannot be reached.
         JournalError: The journal of a run that died cannot be read.
     """
-    prefix = _prefix(journal)
-    async with Purse(ledger, f"{prefix}{run_id}", spending.budgets) as purse:
+    async with Purse(ledger, _holder(journal, run_id), spending.budgets) as purse:
         if purse.budgets:
-            for holder in await ledger.open_holdings(prefix):
-                whose, _, died = holder.rpartition(" ")
-                if f"{whose} " == prefix:  # not of a folder that is spelt alike, or goes on after a space
+            for holder, is_there in (await ledger.open_holdings()).items():
+                died = holder.rpartition(" ")[2]
+                if _wrote(holder, journal, is_there=is_there):
                     await ledger.correct(holder, await asyncio.to_thread(spent_on_record, journal, died))
         yield purse
 
 
-def _prefix(journal: Path) -> str:
-    """How the names of all holders begin that write a journal."""
-    return f"{socket.gethostname()}:{journal.resolve()} "
+def _holder(journal: Path, run_id: str) -> str:
+    return f"{socket.gethostname()}:{journal.resolve()} {run_id}"
+
+
+def _wrote(holder: str, journal: Path, *, is_there: bool) -> bool:
+    """
+    Whether a holder is a run that wrote a journal, whose lock we have.
+
+    A container that is started again has another name, and its folder the same: then the run's own file must
+    be there, and nobody who still writes it, as the folder of another machine can be a copy.
+    """
+    whose, _, run_id = holder.rpartition(" ")
+    host, _, folder = whose.partition(":")
+    if folder != str(journal.resolve()):
+        return False
+    return host == socket.gethostname() or (not is_there and any(_files_of(journal, run_id)))
+
+
+def _files_of(journal: Path, run_id: str) -> Iterator[Path]:
+    return (path for path in journal_files(journal) if run_id[:8] in path.name)
 
 
 def spent_on_record(journal: Path, run_id: str) -> dict[date, Takings]:
@@ -58,9 +74,7 @@ def spent_on_record(journal: Path, run_id: str) -> dict[date, Takings]:
     """
     spent: defaultdict[date, Takings] = defaultdict(Takings)
     unanswered: dict[tuple[str, str, int], tuple[date, Takings]] = {}
-    for path in journal_files(journal):
-        if run_id[:8] not in path.name:
-            continue
+    for path in _files_of(journal, run_id):
         for _, _, record in read_journal(path):
             name = (record["lineage_id"], record["request_key"], record["attempt"])
             if record["kind"] == "intent" and record["run_id"] == run_id:

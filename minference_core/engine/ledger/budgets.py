@@ -132,10 +132,11 @@ def in_all(scope: str) -> str:
     return f"{scope} in all" if _DAY.search(scope) else scope
 
 
-def open_holdings(connection: sa.Connection, prefix: str) -> list[str]:
-    """The holders whose books are open, by the beginning of their names."""
-    named = HOLDING.c.holder.startswith(prefix, autoescape=True)
-    return list(connection.execute(sa.select(HOLDING.c.holder).where(named).distinct()).scalars())
+def open_holdings(connection: sa.Connection, clock: Callable[[], Now]) -> dict[str, bool]:
+    """The holders whose books are open, and whether they are still there."""
+    now = clock().shared
+    rows = connection.execute(sa.select(HOLDING).where(HOLDING.c.holder != _CLOSED)).all()
+    return {row.holder: _alive(row, now) for row in rows}
 
 
 def balances(connection: sa.Connection, prefix: str) -> list[Balance]:

@@ -104,9 +104,9 @@ class Ledger:
         """Of a run that died, its journal knows what it really spent, and on which day."""
         await self._ask(lambda connection: budgets.correct(connection, holder, spent))
 
-    async def open_holdings(self, prefix: str) -> list[str]:
-        """The holders whose books are open, by the beginning of their names."""
-        return await self._ask(lambda connection: budgets.open_holdings(connection, prefix))
+    async def open_holdings(self) -> dict[str, bool]:
+        """The holders whose books are open, and whether they are still there."""
+        return await self._ask(lambda connection: budgets.open_holdings(connection, self._clock))
 
     async def balances(self, prefix: str = "") -> list[budgets.Balance]:
         """What is spent and set aside of each budget whose scope begins so."""

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from minference_core.engine import Budget, Journal, Ledger, Purse, Spending, opened_books
-from minference_core.engine.books import _prefix, spent_on_record
-from minference_core.engine.ledger import Takings
+from minference_core.engine.books import _holder, spent_on_record
+from minference_core.engine.ledger import Takings, budgets, processes
 
 EVENING, NIGHT = date(2026, 11, 24), date(2026, 11, 25)
 RUN = "9a1b2c3d-run"
@@ -100,14 +100,14 @@ def test_a_run_over_midnight_that_died_is_charged_to_each_day_what_was_spent_on_
 ) -> None:
     """The dead run had told the ledger something else of both days, and had a million set aside."""
     whose, journal = uuid.uuid4().hex, tmp_path / "journal"
-    budgets = [
+    both = [
         Budget(scope=f"{whose} all", tokens=10_000_000, usd=Decimal(1_000)),
         Budget(scope=f"{whose} on", daily=True, tokens=10_000_000),
     ]
-    spending = Spending(budgets=budgets)
+    spending = Spending(budgets=both)
 
     async def dies(ledger: Ledger) -> None:
-        purse = Purse(ledger, f"{_prefix(journal)}{RUN}", budgets)  # and never left
+        purse = Purse(ledger, _holder(journal, RUN), both)  # and never left
         for day in (EVENING, NIGHT):
             now = datetime(day.year, day.month, day.day, 12, tzinfo=UTC)
             purse._today = lambda now=now: now  # type: ignore[misc]
@@ -149,3 +149,45 @@ def test_the_books_of_another_partition_are_left_alone(tmp_path: Path, ledger_ur
 
     with Ledger(ledger_url) as ledger:
         assert asyncio.run(opened(ledger)) == [600]
+
+
+@pytest.mark.parametrize(
+    ("silent_s", "writes", "held"),
+    [
+        pytest.param(3_600.0, True, 0, id="the same folder"),
+        pytest.param(0.0, True, 600, id="it may still be there"),
+        pytest.param(3_600.0, False, 600, id="a folder that never saw it"),
+    ],
+)
+def test_the_books_of_a_container_that_comes_back_under_another_name_are_put_right(
+    tmp_path: Path,
+    ledger_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+    silent_s: float,
+    writes: bool,
+    held: int,
+) -> None:
+    scope, journal = uuid.uuid4().hex, tmp_path / "journal"
+    spending = Spending(budgets=[Budget(scope=scope, tokens=1_000)])
+    journal.mkdir()
+    if writes:
+        write(journal, [intent("a", at(NIGHT, "01:00:00"), 100), outcome("a", at(NIGHT, "01:00:01"), 40)])
+
+    async def dies(ledger: Ledger) -> None:
+        await Purse(ledger, _holder(journal, RUN), spending.budgets).reserve(Takings(0, 600))
+
+    async def next_one(ledger: Ledger) -> None:
+        async with opened_books(ledger, journal, "next", spending):
+            pass
+
+    with monkeypatch.context() as before:
+        before.setattr("socket.gethostname", lambda: "pod-1")
+        before.setattr(processes, "_here", lambda: "pod-1")
+        with Ledger(ledger_url) as ledger:
+            asyncio.run(dies(ledger))
+    monkeypatch.setattr(budgets, "_ALIVE_S", 60.0 - silent_s)
+    with Ledger(ledger_url) as ledger:
+        asyncio.run(next_one(ledger))
+        (balance,) = asyncio.run(ledger.balances(scope))
+
+    assert (balance.held, balance.spent) == (held, 0 if held else 40)
