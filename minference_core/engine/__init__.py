@@ -2,7 +2,7 @@
 
 from minference_core.engine.admission import Admission
 from minference_core.engine.asked import Sendable
-from minference_core.engine.books import opened_books
+from minference_core.engine.books import holder_of, opened_books, put_right
 from minference_core.engine.budget import Budget, Purse, Spending
 from minference_core.engine.caps import Cap, Caps
 from minference_core.engine.collector import seldom_collected
@@ -64,8 +64,10 @@ __all__ = [
     "attempt_from",
     "backoff_s",
     "graceful_stop",
+    "holder_of",
     "limit_share",
     "opened_books",
+    "put_right",
     "reused",
     "seldom_collected",
     "tool_run",

@@ -9,7 +9,7 @@ place.
 import asyncio
 import socket
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -19,7 +19,7 @@ from minference_core.engine.history import journal_files, read_journal
 from minference_core.engine.ledger import Ledger, Takings
 from minference_core.engine.records import in_budgets
 
-__all__ = ["opened_books", "spent_on_record"]
+__all__ = ["holder_of", "opened_books", "put_right", "spent_on_record"]
 
 
 @asynccontextmanager
@@ -36,7 +36,7 @@ async def opened_books(
         LedgerError: The ledger cannot be reached.
         JournalError: The journal of a run that died cannot be read.
     """
-    async with Purse(ledger, _holder(journal, run_id), spending.budgets) as purse:
+    async with Purse(ledger, holder_of(journal, run_id), spending.budgets) as purse:
         if purse.budgets:
             for holder, is_there in (await ledger.open_holdings()).items():
                 died = holder.rpartition(" ")[2]
@@ -45,7 +45,28 @@ async def opened_books(
         yield purse
 
 
-def _holder(journal: Path, run_id: str) -> str:
+async def put_right(ledger: Ledger, folder: Path) -> None:
+    """
+    Enter what those runs really spent that died and whose journals, under a folder, nobody opens again.
+
+    Raises:
+        LedgerError: The ledger cannot be reached.
+        JournalError: Such a journal cannot be read.
+    """
+    for holder, journal, run_id in _died_under(folder, await ledger.open_holdings()):
+        await ledger.correct(holder, await asyncio.to_thread(spent_on_record, journal, run_id))
+
+
+def _died_under(folder: Path, holders: Mapping[str, bool]) -> Iterator[tuple[str, Path, str]]:
+    for holder, is_there in holders.items():
+        whose, _, run_id = holder.rpartition(" ")
+        journal = Path(whose.partition(":")[2])
+        if not is_there and journal.is_relative_to(folder.resolve()) and any(_files_of(journal, run_id)):
+            yield holder, journal, run_id
+
+
+def holder_of(journal: Path, run_id: str) -> str:
+    """The name in the ledger of a run that writes a journal."""
     return f"{socket.gethostname()}:{journal.resolve()} {run_id}"
 
 

@@ -30,6 +30,8 @@ from minference_core.engine import (
     RunStats,
     Spending,
     Transport,
+    holder_of,
+    put_right,
 )
 from minference_core.threads import OwnPrice
 
@@ -163,7 +165,10 @@ class Sessions:
             client: lane.limits.max_in_flight or self._max_in_flight for client, lane in self._lanes.items()
         }
         async with AsyncExitStack() as opened:
-            purse = await opened.enter_async_context(Purse(self._ledger, run_id, self._spending.budgets))
+            purse = Purse(self._ledger, holder_of(folder, run_id), self._spending.budgets)
+            await opened.enter_async_context(purse)
+            if purse.budgets:
+                await put_right(self._ledger, self._cache_folder)
             gates = {
                 client: await opened.enter_async_context(
                     Gate(lane, self._ledger, max_in_flight=widths[client])

@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import json
+import os
 import random
 import time
 import urllib.request
@@ -13,11 +14,13 @@ from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
-from minference_core.engine import Cap, Caps, Ledger, environment
+from minference_core import ChatThread, EntityRegistry, InferenceOrchestrator, LLMConfig
+from minference_core.engine import Budget, Cap, Caps, Lane, Ledger, Spending, environment
 from minference_core.specs import SpecDefaults
 from tests.conftest import Row, write_specs
-from tests.e2e.processes import durable, get_ready, kill, log_lines, start, was_killed
+from tests.e2e.processes import durable, get_ready, journal_records, kill, log_lines, start, was_killed
 from tests.e2e.sharing import DONE, Sharing, ask
 
 pytestmark = pytest.mark.slow
@@ -143,3 +146,44 @@ def test_four_processes_that_are_killed_spend_a_dollar_and_never_more(
     later = [line["client_request_id"] for line in log_lines(log)[sent:]]
     assert len(later) == len(set(later)) == len(undone)
     assert not known & set(later)
+
+
+def hold_threads(folder: Path, url: str, count: int) -> None:
+    """A program of the library's, with a budget of ten thousand tokens for all programs like it."""
+    lane = Lane(client="openai", base_url=url, api_key=SecretStr("sk-of-nobody"))
+    os.environ[environment.LEDGER_VARIABLE] = f"sqlite:///{folder / 'ledger.sqlite'}"
+    orchestrator = InferenceOrchestrator(
+        lanes={"openai": lane},
+        cache_folder=folder / "library",
+        max_in_flight=8,
+        spending=Spending(budgets=[Budget(scope="programs", tokens=10_000)]),
+    )
+    config = LLMConfig(client="openai", model="gpt-4o-mini", max_tokens=32)
+    with EntityRegistry().active():
+        orchestrator.run([ChatThread(llm_config=config, new_message=f"Case {n}?") for n in range(count)])
+
+
+def test_what_a_killed_program_had_set_aside_is_there_for_the_next(
+    tmp_path: Path, simulator: Callable[..., str]
+) -> None:
+    """Of its answers what they cost stays spent, of what was under way all that it may have cost."""
+    get_ready()
+    url = simulator(latency_ms=120)
+    program = start(hold_threads, tmp_path, url, 60)
+    while not (journals := list(tmp_path.glob("library/*/*"))) or len(durable(journals[0])) < 16:
+        assert program.is_alive()
+        time.sleep(0.01)
+    kill([program])
+    with Ledger(f"sqlite:///{tmp_path / 'ledger.sqlite'}") as ledger:
+        (dead,) = asyncio.run(ledger.balances())
+        program = start(hold_threads, tmp_path, url, 1)
+        program.join()
+        (book,) = asyncio.run(ledger.balances())
+
+    spent: dict[tuple[str, str], int] = {}
+    for record in itertools.chain.from_iterable(map(journal_records, tmp_path.glob("library/*/*"))):
+        tokens = {"intent": "reserved_tokens", "outcome": "spent_tokens"}[record["kind"]]
+        spent[record["lineage_id"], record["request_key"]] = record[tokens]
+    assert program.exitcode == 0
+    assert dead.held > 0
+    assert (book.held, book.spent) == (0, sum(spent.values()))

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from minference_core.engine import Budget, Journal, Ledger, Purse, Spending, opened_books
-from minference_core.engine.books import _holder, spent_on_record
+from minference_core.engine import Budget, Journal, Ledger, Purse, Spending, holder_of, opened_books
+from minference_core.engine.books import spent_on_record
 from minference_core.engine.ledger import Takings, budgets, processes
 
 EVENING, NIGHT = date(2026, 11, 24), date(2026, 11, 25)
@@ -107,7 +107,7 @@ def test_a_run_over_midnight_that_died_is_charged_to_each_day_what_was_spent_on_
     spending = Spending(budgets=both)
 
     async def dies(ledger: Ledger) -> None:
-        purse = Purse(ledger, _holder(journal, RUN), both)  # and never left
+        purse = Purse(ledger, holder_of(journal, RUN), both)  # and never left
         for day in (EVENING, NIGHT):
             now = datetime(day.year, day.month, day.day, 12, tzinfo=UTC)
             purse._today = lambda now=now: now  # type: ignore[misc]
@@ -174,7 +174,7 @@ def test_the_books_of_a_container_that_comes_back_under_another_name_are_put_rig
         write(journal, [intent("a", at(NIGHT, "01:00:00"), 100), outcome("a", at(NIGHT, "01:00:01"), 40)])
 
     async def dies(ledger: Ledger) -> None:
-        await Purse(ledger, _holder(journal, RUN), spending.budgets).reserve(Takings(0, 600))
+        await Purse(ledger, holder_of(journal, RUN), spending.budgets).reserve(Takings(0, 600))
 
     async def next_one(ledger: Ledger) -> None:
         async with opened_books(ledger, journal, "next", spending):
