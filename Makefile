@@ -30,9 +30,9 @@ check: install  ## Format, lint, types, imports, definitions
 ui: install  ## The Dagster UI and daemon on http://127.0.0.1:3000
 	$(BIN)/minference ui
 
-bench: bench-engine bench-memory bench-rivals  ## All there is of the engine (an hour and more)
+bench: bench-engine bench-memory bench-rivals  ## All there is of the engine (two hours)
 
-bench-engine: install  ## Speed, memory, limits and the ledger, each as a ratio within one run (about 15 minutes)
+bench-engine: install  ## Speed, memory, limits and the ledger, each as a ratio within one run (about 20 minutes)
 	$(BIN)/python benchmarks/engine_speed.py
 	$(BIN)/python benchmarks/engine_memory.py 10000 50000
 	$(BIN)/python benchmarks/pipeline_memory.py 5000
@@ -40,7 +40,7 @@ bench-engine: install  ## Speed, memory, limits and the ledger, each as a ratio 
 	$(BIN)/python benchmarks/limits_used.py
 	$(BIN)/python benchmarks/ledger_cost.py
 
-bench-memory: install  ## Memory at 200,000 and at 1,000,000 requests (half an hour and more)
+bench-memory: install  ## Memory at 200,000 and at 1,000,000 requests (an hour and more)
 	$(BIN)/python benchmarks/engine_memory.py 200000 1000000
 
 bench-rivals: install  ## The same work by other engines, each in its own environment

@@ -9,8 +9,9 @@ place.
 import asyncio
 import socket
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -38,10 +39,7 @@ async def opened_books(
     """
     async with Purse(ledger, holder_of(journal, run_id), spending.budgets) as purse:
         if purse.budgets:
-            for holder, is_there in (await ledger.open_holdings()).items():
-                died = holder.rpartition(" ")[2]
-                if _wrote(holder, journal, is_there=is_there):
-                    await ledger.correct(holder, await asyncio.to_thread(spent_on_record, journal, died))
+            await _correct(ledger, lambda run: run.wrote(journal))
         yield purse
 
 
@@ -53,16 +51,7 @@ async def put_right(ledger: Ledger, folder: Path) -> None:
         LedgerError: The ledger cannot be reached.
         JournalError: Such a journal cannot be read.
     """
-    for holder, journal, run_id in _died_under(folder, await ledger.open_holdings()):
-        await ledger.correct(holder, await asyncio.to_thread(spent_on_record, journal, run_id))
-
-
-def _died_under(folder: Path, holders: Mapping[str, bool]) -> Iterator[tuple[str, Path, str]]:
-    for holder, is_there in holders.items():
-        whose, _, run_id = holder.rpartition(" ")
-        journal = Path(whose.partition(":")[2])
-        if not is_there and journal.is_relative_to(folder.resolve()) and any(_files_of(journal, run_id)):
-            yield holder, journal, run_id
+    await _correct(ledger, lambda run: run.died_under(folder))
 
 
 def holder_of(journal: Path, run_id: str) -> str:
@@ -70,18 +59,45 @@ def holder_of(journal: Path, run_id: str) -> str:
     return f"{socket.gethostname()}:{journal.resolve()} {run_id}"
 
 
-def _wrote(holder: str, journal: Path, *, is_there: bool) -> bool:
-    """
-    Whether a holder is a run that wrote a journal, whose lock we have.
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """A run whose books are open."""
 
-    A container that is started again has another name, and its folder the same: then the run's own file must
-    be there, and nobody who still writes it, as the folder of another machine can be a copy.
-    """
-    whose, _, run_id = holder.rpartition(" ")
-    host, _, folder = whose.partition(":")
-    if folder != str(journal.resolve()):
-        return False
-    return host == socket.gethostname() or (not is_there and any(_files_of(journal, run_id)))
+    host: str
+    journal: Path
+    run_id: str
+    is_there: bool
+
+    @classmethod
+    def named(cls, holder: str, *, is_there: bool) -> "_Run":
+        """That of a name that `holder_of` gave."""
+        whose, _, run_id = holder.rpartition(" ")
+        host, _, folder = whose.partition(":")
+        return cls(host, Path(folder), run_id, is_there)
+
+    def wrote(self, journal: Path) -> bool:
+        """
+        Whether it wrote a journal whose lock we have.
+
+        A container that is started again has another name, and its folder the same: then the run's own file
+        must be there, and nobody who still writes it, as the folder of another machine can be a copy.
+        """
+        return self.journal == journal.resolve() and (self.host == socket.gethostname() or self._left_files())
+
+    def died_under(self, folder: Path) -> bool:
+        """Whether it is over, and its journal somewhere in a folder."""
+        return self.journal.is_relative_to(folder.resolve()) and self._left_files()
+
+    def _left_files(self) -> bool:
+        return not self.is_there and any(_files_of(self.journal, self.run_id))
+
+
+async def _correct(ledger: Ledger, is_over: Callable[[_Run], bool]) -> None:
+    """Close the books of runs that are over with what their journals say."""
+    for holder, is_there in (await ledger.open_holdings()).items():
+        run = _Run.named(holder, is_there=is_there)
+        if is_over(run):
+            await ledger.correct(holder, await asyncio.to_thread(spent_on_record, run.journal, run.run_id))
 
 
 def _files_of(journal: Path, run_id: str) -> Iterator[Path]:

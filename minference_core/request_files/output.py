@@ -80,13 +80,11 @@ def result_line(request: FileRequest, attempt: Attempt, meaning: Meaning, attemp
         attempts: How often it was sent, in all runs.
     """
     line = request.line
-    tried = {"attempts": attempts, **_times(attempt)}
+    tried = {} if meaning.reply is not None else _tried(attempt, attempts)
     if line.custom_id is None:
-        response = _answer(attempt) if meaning.reply is not None else {**_failure(attempt, meaning), **tried}
+        response = {**_failure(attempt, meaning), **tried} if tried else _answer(attempt)
         return _written([_timed(line.metadata, attempt), line.request, response])
-    error = None
-    if meaning.reply is None:
-        error = {"code": meaning.error, "message": meaning.message, **tried}
+    error = {"code": meaning.error, "message": meaning.message, **tried} if tried else None
     return _batch(request.key.hex, line.custom_id, _response(attempt), error)
 
 
@@ -137,11 +135,12 @@ def _failure(attempt: Attempt, meaning: Meaning) -> dict[str, Any]:
     return {"error": meaning.message or meaning.error, "error_class": meaning.error, **said}
 
 
-def _times(attempt: Attempt) -> dict[str, str]:
-    """From when to when it was tried (UTC); nothing if the last thing known is that it was not sent."""
+def _tried(attempt: Attempt, attempts: int) -> dict[str, Any]:
+    """How often, and from when to when (UTC) unless the last thing known is that it was not sent."""
     if attempt.number == 0:
-        return {}
+        return {"attempts": attempts}
     return {
+        "attempts": attempts,
         "first_sent_at": attempt.first_sent_at.isoformat(),
         "finished_at": attempt.finished_at.isoformat(),
     }

@@ -14,6 +14,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -65,6 +66,18 @@ def test_what_one_process_learns_holds_for_all(ledger_url: str, account: str) ->
 
     assert booked.limits.requests_per_minute == 60
     assert booked.starts[0] - time.monotonic() > 1.0
+
+
+def connections(server: Server) -> int:
+    """Besides the one that asks; one that is being closed may still be there for a moment."""
+    count = sa.text("select count(*) - 1 from pg_stat_activity where backend_type = 'client backend'")
+    engine = sa.create_engine(server.url, isolation_level="AUTOCOMMIT")
+    deadline = time.monotonic() + 5
+    with engine.connect() as connection:
+        while (found := int(connection.execute(count).scalar_one())) > 1 and time.monotonic() < deadline:
+            time.sleep(0.02)
+    engine.dispose()
+    return found
 
 
 def start_later(server: Server) -> None:
@@ -122,6 +135,7 @@ def test_who_closes_while_the_server_is_away_leaves_nothing_behind(postgres: Ser
         ledger.close()
 
         assert order(other, account, limits=limits, wanted=4).slots == 4
+        assert connections(postgres) == 1
 
 
 def test_times_of_before_a_reboot_mean_nothing(tmp_path: Path, account: str) -> None:
